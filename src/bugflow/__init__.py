@@ -1,0 +1,3 @@
+"""BugFlow: a self-hosted bug tracker that triages, de-duplicates, summarises and plans."""
+
+__version__ = "0.1.0"

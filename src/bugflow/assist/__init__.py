@@ -1,0 +1,1 @@
+"""What the product suggests to people: tracker data and the current models."""

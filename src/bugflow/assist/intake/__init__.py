@@ -1,0 +1,1 @@
+"""The documented short verbs: report, update with corrections (and, later, predict)."""

@@ -1,0 +1,47 @@
+"""The documented short verbs over HTTP."""
+
+from fastapi import APIRouter
+
+from bugflow.assist.intake.schemas import BugReport, BugReported, BugUpdate, BugUpdated
+from bugflow.assist.intake.service import report_bug, update_bug
+from bugflow.core.clock import utc_now
+from bugflow.core.http.dependencies import WriteSession
+from bugflow.mlops.corrections.service import count_corrections
+from bugflow.tracker.accounts.dependencies import ActorDep
+from bugflow.tracker.issues.api import require_user_id
+from bugflow.tracker.issues.queries import get_issue
+
+router = APIRouter(tags=["short verbs"])
+
+
+@router.post("/report_bug")
+def report(body: BugReport, session: WriteSession, actor: ActorDep) -> BugReported:
+    """Report a bug by its description; severity and team come from a prediction or by hand."""
+    issue = report_bug(
+        session,
+        description=body.description,
+        project_reference=body.project,
+        severity=body.severity,
+        team=body.team,
+        assignee=body.assigned_to_id,
+        reporter_id=require_user_id(actor),
+        actor=actor,
+        now=utc_now(),
+    )
+    return BugReported(id=issue.id, uuid=issue.uuid, key=issue.key)
+
+
+@router.post("/update_bug")
+def update(body: BugUpdate, session: WriteSession, actor: ActorDep) -> BugUpdated:
+    """Move a bug through open, in_progress, resolved; project managers correct its severity and team."""
+    corrected = update_bug(
+        session,
+        get_issue(session, actor, body.bug_id),
+        status=body.status,
+        severity=body.correction_severity,
+        team=body.correction_team,
+        actor=actor,
+        now=utc_now(),
+    )
+    message = "Bug updated (AI Feedback Recorded)" if corrected else "Bug updated"
+    return BugUpdated(message=message, feedback_count=count_corrections(session))

@@ -1,0 +1,1 @@
+"""The foundation: settings, errors, database, storage, jobs, HTTP, security, logging."""

@@ -1,0 +1,139 @@
+"""Opening the database, and the two ways to use it: a transaction that writes, a snapshot that reads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session, sessionmaker
+
+from bugflow.core.errors import InvalidError, UnavailableError
+
+SQLITE_CACHE_KIB = 65536
+
+
+class DatabaseAddressError(InvalidError):
+    """The database's address cannot be used."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"BUGFLOW_DATABASE_URL {address!r} cannot be used: {reason}. "
+            "Use sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME."
+        )
+
+
+class DatabaseFolderError(UnavailableError):
+    """The folder of the embedded database cannot be made."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"The database folder {folder} cannot be made: {reason}. Check BUGFLOW_HOME and its rights.")
+
+
+@dataclass(frozen=True)
+class Database:
+    """One engine and its two kinds of session."""
+
+    engine: Engine
+    writers: sessionmaker[Session]
+    readers: sessionmaker[Session]
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session whose work is committed at the end, or wholly undone by an error.
+
+        On SQLite the write lock is taken at the first statement, so that a reader never turns writer half-way and
+        fails on a stale snapshot.
+        """
+        with self.writers() as session, session.begin():
+            yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A session that reads one consistent state and cannot write."""
+        with self.readers() as session:
+            yield session
+
+    def dispose(self) -> None:
+        """Close every connection of this process."""
+        self.engine.dispose()
+
+
+def parse_database_url(address: str) -> URL:
+    """Return the address in SQLAlchemy's form; plain `postgresql://` means psycopg 3.
+
+    Raises:
+        DatabaseAddressError: It is malformed or names another kind of database.
+    """
+    try:
+        url = make_url(address)
+    except ArgumentError as error:
+        raise DatabaseAddressError(address, "it is not an address") from error
+    if url.drivername in {"postgresql", "postgres"}:
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in {"sqlite", "postgresql+psycopg"}:
+        raise DatabaseAddressError(url.render_as_string(), f"{url.drivername} is not supported")
+    if url.drivername == "sqlite" and url.database in {None, "", ":memory:"}:
+        raise DatabaseAddressError(address, "a database in memory would lose everything")
+    return url
+
+
+def open_database(address: str, *, timeout_seconds: float = 10.0, pool_size: int = 20) -> Database:
+    """Open the database at this address; the folder of an SQLite file is made, its tables are not.
+
+    Raises:
+        DatabaseAddressError: The address cannot be used.
+        DatabaseFolderError: The folder cannot be made.
+    """
+    url = parse_database_url(address)
+    if url.get_backend_name() == "sqlite":
+        engine = _open_sqlite(url, timeout_seconds, pool_size)
+    else:
+        engine = create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": max(2, round(timeout_seconds)), "options": "-c timezone=UTC"},
+        )
+    reading = engine.execution_options(read_only=True, postgresql_readonly=True)
+    return Database(
+        engine=engine,
+        writers=sessionmaker(engine, expire_on_commit=False),
+        readers=sessionmaker(reading, expire_on_commit=False, autoflush=False),
+    )
+
+
+def _open_sqlite(url: URL, timeout_seconds: float, pool_size: int) -> Engine:
+    folder = Path(str(url.database)).expanduser().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseFolderError(folder, error.strerror or str(error)) from error
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        connect_args={"timeout": timeout_seconds, "isolation_level": None, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare_sqlite_connection)
+    event.listen(engine, "begin", _begin_sqlite_transaction)
+    return engine
+
+
+def _prepare_sqlite_connection(connection: Any, _record: object) -> None:  # noqa: ANN401 -- The driver's connection.
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA cache_size = -{SQLITE_CACHE_KIB}")
+    cursor.execute("PRAGMA temp_store = MEMORY")
+    cursor.close()
+
+
+def _begin_sqlite_transaction(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN DEFERRED" if reading else "BEGIN IMMEDIATE")

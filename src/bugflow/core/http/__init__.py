@@ -1,0 +1,1 @@
+"""What every HTTP edge shares: sessions, problem details, limits, pagination."""

@@ -1,0 +1,1 @@
+"""What people corrected: the append-only record that models learn from."""

@@ -1,0 +1,1 @@
+"""The bug tracker, complete without any model."""

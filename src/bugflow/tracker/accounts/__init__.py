@@ -1,0 +1,1 @@
+"""Users, what each role may do, signing in, tokens."""

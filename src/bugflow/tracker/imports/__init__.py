@@ -1,0 +1,1 @@
+"""Bringing issues in from other trackers, and out again."""

@@ -1,0 +1,1 @@
+"""Issues: what is reported, worked on and resolved, with everything that hangs on them."""

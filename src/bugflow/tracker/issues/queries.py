@@ -1,0 +1,239 @@
+"""Reading issues: only those that the reader may see, with names in place of numbers, and never a query per row."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from bugflow.tracker.accounts.actor import Actor
+from bugflow.tracker.accounts.roles import Permission
+from bugflow.tracker.accounts.tables import User
+from bugflow.tracker.issues.errors import AttachmentNotFoundError, CommentNotFoundError, IssueNotFoundError
+from bugflow.tracker.issues.tables import (
+    Attachment,
+    Comment,
+    Issue,
+    IssueChange,
+    IssueLabel,
+    IssueRelation,
+    Watcher,
+)
+from bugflow.tracker.projects.queries import visible_to as project_visible_to
+from bugflow.tracker.projects.tables import Component, Project, Severity, Team
+
+LARGEST_NUMBER = 2**31 - 1
+DIGITS = len(str(LARGEST_NUMBER))
+
+
+@dataclass(frozen=True)
+class IssueView:
+    """An issue with everything a list shows of it."""
+
+    issue: Issue
+    project: Project
+    severity: Severity | None
+    team: Team | None
+    component: Component | None
+    assignee: User | None
+    reporter: User
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RelationView:
+    """A relation as seen from one of its issues; `outgoing` if that issue is its source."""
+
+    relation: IssueRelation
+    other: Issue
+    outgoing: bool
+
+
+def visible_to(viewer: Actor) -> ColumnElement[bool]:
+    """The condition that an issue may be seen: its project is, and it is not restricted to others."""
+    in_project: ColumnElement[bool] = true()
+    if not viewer.may(Permission.SEE_ALL_PROJECTS):
+        in_project = Issue.project_id.in_(select(Project.id).where(project_visible_to(viewer)))
+    if viewer.may(Permission.SEE_RESTRICTED):
+        return in_project
+    own = or_(Issue.reporter_id == viewer.user_id, Issue.assignee_id == viewer.user_id)
+    return and_(in_project, or_(Issue.restricted.is_(False), own))
+
+
+def find_issue(session: Session, issue_id: int) -> Issue | None:
+    """Return an issue by its number without regard to who may see it; for jobs."""
+    return session.get(Issue, issue_id)
+
+
+def get_issue(session: Session, viewer: Actor, reference: str | int | UUID) -> Issue:
+    """Return a visible issue by number, UUID or key.
+
+    Raises:
+        IssueNotFoundError: There is none, or the viewer may not see it.
+    """
+    condition = _named(str(reference).strip())
+    issue = None if condition is None else session.scalars(select(Issue).where(condition, visible_to(viewer))).first()
+    if issue is None:
+        raise IssueNotFoundError(reference)
+    return issue
+
+
+def get_issues(session: Session, viewer: Actor, references: Sequence[str | int | UUID]) -> list[Issue]:
+    """Return visible issues in the order asked for, each once.
+
+    Raises:
+        IssueNotFoundError: One of them does not exist, or the viewer may not see it.
+    """
+    found = {}
+    for reference in references:
+        issue = get_issue(session, viewer, reference)
+        found[issue.id] = issue
+    return list(found.values())
+
+
+def _named(reference: str) -> ColumnElement[bool] | None:
+    bare = reference.removeprefix("#")
+    if bare.isascii() and bare.isdigit():
+        return Issue.id == int(bare) if len(bare) <= DIGITS and int(bare) <= LARGEST_NUMBER else None
+    try:
+        return Issue.uuid == UUID(reference)
+    except ValueError:
+        return Issue.key == reference.upper() if reference.isprintable() else None
+
+
+def view_issues(session: Session, issues: Sequence[Issue]) -> list[IssueView]:
+    """Return issues with their names, in the same order; the number of queries does not depend on theirs."""
+    labels: dict[int, list[str]] = {}
+    if issues:
+        for issue_id, label in session.execute(
+            select(IssueLabel.issue_id, IssueLabel.label)
+            .where(IssueLabel.issue_id.in_([issue.id for issue in issues]))
+            .order_by(IssueLabel.issue_id, IssueLabel.label)
+        ):
+            labels.setdefault(issue_id, []).append(label)
+    projects = _by_id(session, Project, (issue.project_id for issue in issues))
+    severities = _by_id(session, Severity, (issue.severity_id for issue in issues))
+    teams = _by_id(session, Team, (issue.team_id for issue in issues))
+    components = _by_id(session, Component, (issue.component_id for issue in issues))
+    users = _by_id(session, User, (each for issue in issues for each in (issue.assignee_id, issue.reporter_id)))
+    return [
+        IssueView(
+            issue=issue,
+            project=projects[issue.project_id],
+            severity=severities.get(issue.severity_id),
+            team=teams.get(issue.team_id),
+            component=components.get(issue.component_id),
+            assignee=users.get(issue.assignee_id),
+            reporter=users[issue.reporter_id],
+            labels=tuple(labels.get(issue.id, ())),
+        )
+        for issue in issues
+    ]
+
+
+def view_issue(session: Session, issue: Issue) -> IssueView:
+    """Return one issue with its names."""
+    return view_issues(session, [issue])[0]
+
+
+def _by_id(session: Session, table: Any, numbers: Iterable[int | None]) -> dict[int | None, Any]:  # noqa: ANN401 -- Any table with a number.
+    wanted = {number for number in numbers if number is not None}
+    if not wanted:
+        return {}
+    return {row.id: row for row in session.scalars(select(table).where(table.id.in_(wanted)))}
+
+
+def list_comments(
+    session: Session, issue: Issue, *, after_id: int = 0, limit: int = 100
+) -> Sequence[tuple[Comment, User]]:
+    """Return comments with their authors, oldest first, beginning behind `after_id`."""
+    rows = session.execute(
+        select(Comment, User)
+        .join(User, User.id == Comment.author_id)
+        .where(Comment.issue_id == issue.id, Comment.id > after_id)
+        .order_by(Comment.id)
+        .limit(limit)
+    )
+    return [(comment, author) for comment, author in rows]
+
+
+def get_comment(session: Session, issue: Issue, comment_id: int) -> Comment:
+    """Return a comment of the issue that is not deleted.
+
+    Raises:
+        CommentNotFoundError: There is none.
+    """
+    comment = session.get(Comment, comment_id) if comment_id <= LARGEST_NUMBER else None
+    if comment is None or comment.issue_id != issue.id or comment.deleted_at is not None:
+        raise CommentNotFoundError(comment_id)
+    return comment
+
+
+def list_changes(
+    session: Session, issue: Issue, *, after_id: int = 0, limit: int = 100
+) -> Sequence[tuple[IssueChange, User | None]]:
+    """Return the history of the issue's fields, oldest first, beginning behind `after_id`."""
+    rows = session.execute(
+        select(IssueChange, User)
+        .outerjoin(User, User.id == IssueChange.actor_id)
+        .where(IssueChange.issue_id == issue.id, IssueChange.id > after_id)
+        .order_by(IssueChange.id)
+        .limit(limit)
+    )
+    return [(change, actor) for change, actor in rows]
+
+
+def list_attachments(session: Session, issue: Issue) -> Sequence[Attachment]:
+    """Return the attachments of an issue, oldest first."""
+    return session.scalars(select(Attachment).where(Attachment.issue_id == issue.id).order_by(Attachment.id)).all()
+
+
+def get_attachment(session: Session, issue: Issue, reference: UUID) -> Attachment:
+    """Return an attachment of the issue.
+
+    Raises:
+        AttachmentNotFoundError: There is none.
+    """
+    attachment = session.scalars(
+        select(Attachment).where(Attachment.uuid == reference, Attachment.issue_id == issue.id)
+    ).first()
+    if attachment is None:
+        raise AttachmentNotFoundError(reference)
+    return attachment
+
+
+def list_relations(session: Session, viewer: Actor, issue: Issue) -> list[RelationView]:
+    """Return the relations of an issue to others that the viewer may see."""
+    views = []
+    for outgoing in (True, False):
+        own, other = (
+            (IssueRelation.source_id, IssueRelation.target_id)
+            if outgoing
+            else (IssueRelation.target_id, IssueRelation.source_id)
+        )
+        rows = session.execute(
+            select(IssueRelation, Issue)
+            .join(Issue, Issue.id == other)
+            .where(own == issue.id, visible_to(viewer))
+            .order_by(IssueRelation.id)
+        )
+        views += [RelationView(relation, related, outgoing) for relation, related in rows]
+    return views
+
+
+def list_watchers(session: Session, issue: Issue) -> Sequence[User]:
+    """Return who follows the issue, by name."""
+    return session.scalars(
+        select(User).join(Watcher, Watcher.user_id == User.id).where(Watcher.issue_id == issue.id).order_by(User.name)
+    ).all()
+
+
+def count_by_status(session: Session, viewer: Actor, project: Project | None = None) -> dict[str, int]:
+    """Return how many visible issues each status has."""
+    condition = true() if project is None else Issue.project_id == project.id
+    rows = session.execute(
+        select(Issue.status, func.count().label("amount")).where(visible_to(viewer), condition).group_by(Issue.status)
+    )
+    return {row.status: row.amount for row in rows}

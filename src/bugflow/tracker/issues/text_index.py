@@ -1,0 +1,87 @@
+"""The full-text rows of issues, written in the transaction that changes the text.
+
+SQLite: the FTS5 table `issue_text(title, body, comments)`, rowid = issue id, tokenizer `porter unicode61`.
+PostgreSQL: the table `issue_text(issue_id primary key, document tsvector)`, configuration `english`, weights A title,
+B body, C comments, with a GIN index. The body is description, stack trace and environment; comments are joined.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select, text
+from sqlalchemy.orm import Session
+
+from bugflow.tracker.issues.tables import Comment, Issue
+
+LONGEST_TEXT = 500_000
+"""Characters of one document part that are indexed; PostgreSQL's tsvector holds 1 MB."""
+BATCH = 500
+
+_SQLITE_DELETE = text("DELETE FROM issue_text WHERE rowid = :id")
+_SQLITE_INSERT = text("INSERT INTO issue_text (rowid, title, body, comments) VALUES (:id, :title, :body, :comments)")
+_POSTGRESQL_UPSERT = text(
+    "INSERT INTO issue_text (issue_id, document) VALUES (:id, "
+    "setweight(to_tsvector('english', :title), 'A') || setweight(to_tsvector('english', :body), 'B') || "
+    "setweight(to_tsvector('english', :comments), 'C')) "
+    "ON CONFLICT (issue_id) DO UPDATE SET document = EXCLUDED.document"
+)
+
+
+@dataclass(frozen=True)
+class IssueText:
+    """The searchable text of one issue."""
+
+    issue_id: int
+    title: str
+    body: str
+    comments: str
+
+    def to_row(self) -> dict[str, int | str]:
+        """Return the row as parameters, without NUL characters and cut to what an index holds."""
+        return {
+            "id": self.issue_id,
+            "title": self.title.replace("\0", ""),
+            "body": self.body[:LONGEST_TEXT].replace("\0", ""),
+            "comments": self.comments[:LONGEST_TEXT].replace("\0", ""),
+        }
+
+
+def write_texts(connection: Connection, texts: Sequence[IssueText], *, new: bool = False) -> None:
+    """Write full-text rows, replacing older ones; `new` promises that there are none."""
+    rows = [each.to_row() for each in texts]
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        if not new:
+            connection.execute(_SQLITE_DELETE, [{"id": row["id"]} for row in rows])
+        connection.execute(_SQLITE_INSERT, rows)
+    else:
+        connection.execute(_POSTGRESQL_UPSERT, rows)
+
+
+def index_issue(session: Session, issue: Issue) -> None:
+    """Bring the full-text row of one flushed issue up to date."""
+    index_issues(session, [issue.id])
+
+
+def index_issues(session: Session, issue_ids: Iterable[int]) -> None:
+    """Bring the full-text rows of these issues up to date."""
+    session.flush()
+    ids = list(issue_ids)
+    for start in range(0, len(ids), BATCH):
+        write_texts(session.connection(), _read_texts(session, ids[start : start + BATCH]))
+
+
+def _read_texts(session: Session, issue_ids: Sequence[int]) -> list[IssueText]:
+    comments: dict[int, list[str]] = {}
+    for issue_id, body in session.execute(
+        select(Comment.issue_id, Comment.body)
+        .where(Comment.issue_id.in_(issue_ids), Comment.deleted_at.is_(None))
+        .order_by(Comment.issue_id, Comment.id)
+    ):
+        comments.setdefault(issue_id, []).append(body)
+    columns = select(Issue.id, Issue.title, Issue.description, Issue.stack_trace, Issue.environment)
+    return [
+        IssueText(identity, title, f"{description}\n{trace}\n{environment}", "\n".join(comments.get(identity, ())))
+        for identity, title, description, trace, environment in session.execute(columns.where(Issue.id.in_(issue_ids)))
+    ]

@@ -1,0 +1,88 @@
+"""What the API takes and gives for projects."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+ProjectKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{1,19}$")]
+
+
+class ProjectCreate(BaseModel):
+    """A new project."""
+
+    key: ProjectKey = Field(description="Short name in issue keys, e.g. WEB.")
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+    description: str = Field(default="", max_length=10_000)
+    visibility: Literal["internal", "private"] = "internal"
+
+
+class ProjectPatch(BaseModel):
+    """What to change of a project; what is left out stays."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)] | None = None
+    description: str | None = Field(default=None, max_length=10_000)
+    visibility: Literal["internal", "private"] | None = None
+    archived: bool | None = None
+
+
+class ProjectRead(BaseModel):
+    """A project."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID = Field(validation_alias="uuid")
+    key: str
+    name: str
+    description: str
+    visibility: str
+    created_at: datetime
+    archived_at: datetime | None
+
+
+class MemberRead(BaseModel):
+    """A member of a project."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID = Field(validation_alias="uuid")
+    name: str
+    role: str
+
+
+class EntryCreate(BaseModel):
+    """A new team or component."""
+
+    name: Name
+
+
+class SeverityCreate(BaseModel):
+    """A new severity; a higher rank is worse."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+    rank: int = Field(ge=0, le=1000)
+
+
+class EntryPatch(BaseModel):
+    """Rename, archive or restore."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)] | None = None
+    archived: bool | None = None
+
+
+class EntryRead(BaseModel):
+    """A team or component."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    name: str
+    archived_at: datetime | None
+
+
+class SeverityRead(EntryRead):
+    """A severity."""
+
+    rank: int

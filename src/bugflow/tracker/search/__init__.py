@@ -1,0 +1,1 @@
+"""Finding issues: a small query language, full text, saved searches."""

@@ -1,0 +1,1 @@
+"""Sprints: planned, started, completed, with who was in when."""

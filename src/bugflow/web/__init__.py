@@ -1,0 +1,1 @@
+"""How HTML looks: rendering, templates and static files; it knows no product area."""

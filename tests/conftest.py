@@ -1,0 +1,86 @@
+"""A migrated database for every test: SQLite by default, the one named by BUGFLOW_TEST_DATABASE_URL otherwise."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.orm import Session
+
+from bugflow.core.database import Database, open_database
+from bugflow.migrations import upgrade_schema
+from factories.app import Installation, run_installation
+from factories.settings import server_url
+
+
+@pytest.fixture(scope="session")
+def template_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a migrated, empty database, made once per test process and copied for each test."""
+    server = server_url()
+    if server is None:
+        address = f"sqlite:///{tmp_path_factory.mktemp('template') / 'template.db'}"
+        _migrate(address)
+        yield address
+        return
+    name = f"bugflow_template_{uuid4().hex}"
+    _execute(server, f'CREATE DATABASE "{name}"')
+    address = make_url(server).set(database=name).render_as_string(hide_password=False)
+    _migrate(address)
+    yield address
+    _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database_url(template_database: str, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh, migrated database."""
+    template = make_url(template_database)
+    if template.get_backend_name() == "sqlite":
+        copy = tmp_path / "bugflow.db"
+        shutil.copyfile(str(template.database), copy)
+        yield f"sqlite:///{copy}"
+        return
+    name = f"bugflow_test_{uuid4().hex}"
+    server = server_url() or ""
+    _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template.database}"')
+    yield template.set(database=name).render_as_string(hide_password=False)
+    _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh, migrated database, opened."""
+    opened = open_database(database_url, pool_size=5)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
+    """A session on a fresh database; what a test writes is flushed, not committed."""
+    with database.writers() as opened:
+        yield opened
+
+
+def _migrate(address: str) -> None:
+    database = open_database(address)
+    upgrade_schema(database)
+    with database.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+    database.dispose()
+
+
+def _execute(server: str, statement: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture
+def installation(database_url: str, tmp_path: Path) -> Iterator[Installation]:
+    """A running application with one user of each role and the project WEB."""
+    with run_installation(database_url, tmp_path / "home") as running:
+        yield running

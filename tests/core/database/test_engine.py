@@ -1,0 +1,58 @@
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from bugflow.core.database import Database, UtcDateTime, open_database
+from bugflow.core.database.engine import DatabaseAddressError
+
+
+@pytest.mark.parametrize("address", ["mysql://localhost/x", "nonsense", "oracle://x", "sqlite://"])
+def test_an_address_of_another_database_is_refused_with_the_forms_that_work(address: str) -> None:
+    with pytest.raises(DatabaseAddressError, match="sqlite:///PATH or postgresql"):
+        open_database(address)
+
+
+def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    def insert_and_fail() -> None:
+        with database.transaction() as session:
+            session.execute(text("INSERT INTO severities (name, rank) VALUES ('x', 1)"))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        insert_and_fail()
+    with database.snapshot() as session:
+        assert session.execute(text("SELECT count(*) FROM severities WHERE name = 'x'")).scalar_one() == 0
+
+
+def test_foreign_keys_are_enforced(database: Database) -> None:
+    with pytest.raises(DBAPIError), database.transaction() as session:
+        session.execute(text("INSERT INTO components (project_id, name) VALUES (4711, 'x')"))
+
+
+def test_concurrent_writers_wait_for_each_other_instead_of_failing(database: Database) -> None:
+    def add(number: int) -> None:
+        with database.transaction() as session:
+            session.execute(text("SELECT count(*) FROM severities")).scalar_one()
+            session.execute(text("INSERT INTO severities (name, rank) VALUES (:name, 1)"), {"name": f"s{number}"})
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.snapshot() as session:
+        assert session.execute(text("SELECT count(*) FROM severities WHERE name LIKE 's_'")).scalar_one() == 8
+
+
+def test_a_moment_without_a_zone_is_refused(database: Database) -> None:
+    with pytest.raises(ValueError, match="needs a time zone"):
+        UtcDateTime().process_bind_param(datetime(2026, 1, 1), database.engine.dialect)  # noqa: DTZ001 -- The point.
+
+
+def test_a_moment_comes_back_in_utc(database: Database) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    kind, dialect = UtcDateTime(), database.engine.dialect
+    assert kind.process_result_value(kind.process_bind_param(moment, dialect), dialect) == moment
