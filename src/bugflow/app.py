@@ -23,6 +23,7 @@ from bugflow.tracker.accounts.throttling import SignInThrottle
 from bugflow.tracker.issues import api as issues
 from bugflow.tracker.issues import attachments_api as attachments
 from bugflow.tracker.projects import api as projects
+from bugflow.tracker.search import api as search
 
 health = APIRouter(tags=["operation"])
 
@@ -62,7 +63,14 @@ def create_app(settings: Settings) -> FastAPI:
     _add_middleware(app, settings)
     for router in (health, accounts.signing_in, intake.router):
         app.include_router(router)
-    for router in (accounts.router, projects.router, projects.vocabularies, issues.router, attachments.router):
+    for router in (
+        accounts.router,
+        projects.router,
+        projects.vocabularies,
+        search.router,
+        issues.router,
+        attachments.router,
+    ):
         app.include_router(router, prefix="/api/v1")
     return app
 

@@ -1,0 +1,102 @@
+"""Commands for issues in bulk: bringing them in, finding them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+from rich.table import Table
+
+from bugflow.cli.context import console, errors, print_json, use_database
+from bugflow.core.errors import InvalidError
+from bugflow.tracker.accounts.actor import build_system_actor
+from bugflow.tracker.imports.report import ImportReport
+from bugflow.tracker.imports.running import run_import
+from bugflow.tracker.issues.queries import view_issues
+from bugflow.tracker.search.language import parse_query
+from bugflow.tracker.search.queries import search_issues
+
+
+class UnreadableFileError(InvalidError):
+    """A file that cannot be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"File {path} cannot be read: {reason}.")
+
+
+def import_(
+    source: Annotated[str, typer.Argument(help="github, jira or bugzilla.")],
+    files: Annotated[list[Path], typer.Argument(help="The export's files, in any order.")],
+    *,
+    project: Annotated[str | None, typer.Option(help="Key of the project all goes into.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Import another tracker's export. Running it again, also after a kill, doubles nothing."""
+    contents = [_read(path) for path in files]
+    with use_database() as database, Progress(console=errors, transient=True, disable=as_json) as bar:
+        task = bar.add_task(f"Importing from {source}", total=1.0)
+        report = run_import(
+            database,
+            source,
+            contents,
+            project_key=project,
+            dry_run=dry_run,
+            actor=build_system_actor("import"),
+            progress=lambda done: bar.update(task, completed=done),
+        )
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _print_report(report)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableFileError(path, error.strerror or str(error)) from error
+
+
+def _print_report(report: ImportReport) -> None:
+    console.print("Dry run: nothing was written. The import would bring" if report.dry_run else "Imported", end=" ")
+    console.print(
+        f"{report.new_issues} new issues, {report.new_comments} comments, {report.new_history} history entries"
+        f"{'' if report.dry_run else f', {report.new_relations} relations, {report.new_users} users'}.",
+        highlight=False,
+    )
+    console.print(
+        f"{report.unchanged_issues} issues were here unchanged, {report.changed_issues} changed in the export, "
+        f"{report.kept_local} changed here too and were kept.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if report.new_projects:
+        console.print(f"New projects: {', '.join(report.new_projects)}.", highlight=False)
+    if report.left.counts:
+        table = Table("Not carried", "Count", "For example")
+        for what, count in report.left.counts.most_common():
+            table.add_row(what, str(count), ", ".join(report.left.examples.get(what, [])))
+        console.print(table)
+
+
+def search(
+    query: Annotated[str, typer.Argument(help='For example: is:open severity:high "null pointer"')] = "",
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 25,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Find issues by words and fields."""
+    with use_database() as database, database.snapshot() as session:
+        page = search_issues(session, build_system_actor("cli"), parse_query(query), limit=limit)
+        views = view_issues(session, page.issues)
+    if as_json:
+        print_json(
+            [{"id": v.issue.id, "key": v.issue.key, "title": v.issue.title, "status": v.issue.status} for v in views]
+        )
+        return
+    table = Table("Key", "Status", "Severity", "Team", "Title")
+    for view in views:
+        severity, team = view.severity.name if view.severity else "", view.team.name if view.team else ""
+        table.add_row(view.issue.key, view.issue.status, severity, team, view.issue.title)
+    console.print(table if views else "No issue matches.")

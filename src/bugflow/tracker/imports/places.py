@@ -1,0 +1,112 @@
+"""Where imported things go: projects, users and words of this installation."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bugflow.tracker.accounts.actor import Actor
+from bugflow.tracker.accounts.roles import Role
+from bugflow.tracker.accounts.tables import User
+from bugflow.tracker.imports.records import ImportedIssue, ImportedUser
+from bugflow.tracker.imports.report import ImportReport
+from bugflow.tracker.imports.tables import ImportedRecord
+from bugflow.tracker.projects.service import create_project
+from bugflow.tracker.projects.tables import Project, Severity, Team
+from bugflow.tracker.projects.vocabularies import list_severities, list_teams
+
+SHORTEST_KEY, LONGEST_KEY = 2, 20
+
+
+def derive_project_key(name: str) -> str:
+    """Return a project key from any name: its letters and digits in capitals, beginning with a letter."""
+    key = re.sub(r"[^A-Z0-9_]", "", name.upper())[:LONGEST_KEY].lstrip("0123456789_")
+    return key if len(key) >= SHORTEST_KEY else f"P{key or '1'}"
+
+
+def issue_key(record: ImportedIssue, project_key: str) -> str:
+    """Return the key an issue gets here: its own where it has a whole one, else the project's with its number."""
+    return f"{project_key}-{record.key[1:]}" if record.key.startswith("#") else record.key.upper()
+
+
+class Places:
+    """Finds, and where they are missing makes, what the records of one import refer to."""
+
+    def __init__(
+        self, session: Session, *, namespace: str, project_key: str | None, actor: Actor, now: datetime
+    ) -> None:
+        self._session = session
+        self._namespace = namespace
+        self._project_key = project_key
+        self._actor = actor
+        self._now = now
+        self._projects: dict[str, Project] = {}
+        self._severities: dict[int, dict[str, Severity]] = {}
+        self._teams: dict[int, dict[str, Team]] = {}
+        self.users: dict[str, int] = {}
+
+    def project_key_of(self, record: ImportedIssue) -> str:
+        """Return the key of the project a record goes into."""
+        return self._project_key or derive_project_key(record.project_key)
+
+    def get_project(self, record: ImportedIssue, report: ImportReport) -> Project:
+        """Return the project a record goes into, making it if it is missing."""
+        key = self.project_key_of(record)
+        if key not in self._projects:
+            project = self._session.scalars(select(Project).where(Project.key == key)).first()
+            if project is None:
+                name = record.project_name[:120] if self._project_key is None else key
+                project = create_project(self._session, key=key, name=name, actor=self._actor, now=self._now)
+                report.new_projects.append(key)
+            self._projects[key] = project
+        return self._projects[key]
+
+    def severity_id(self, project: Project, name: str | None) -> int | None:
+        """Return the number of a severity of the project, or none where it does not use it."""
+        if project.id not in self._severities:
+            entries = list_severities(self._session, project.id)
+            self._severities[project.id] = {entry.name.casefold(): entry for entry in entries}
+        entry = self._severities[project.id].get((name or "").casefold())
+        return entry.id if entry else None
+
+    def team_id(self, project: Project, names: Iterable[str]) -> int | None:
+        """Return the number of the first team that one of these names names."""
+        if project.id not in self._teams:
+            self._teams[project.id] = {team.name.casefold(): team for team in list_teams(self._session, project.id)}
+        known = self._teams[project.id]
+        return next((known[name.casefold()].id for name in names if name.casefold() in known), None)
+
+    def ensure_users(self, wanted: Iterable[ImportedUser], report: ImportReport) -> None:
+        """Give every person a user: by e-mail address, by an earlier import, else an inactive one without password."""
+        missing = {user.login: user for user in wanted if user.login not in self.users}
+        if not missing:
+            return
+        earlier = select(ImportedRecord.source_id, ImportedRecord.target_id).where(
+            ImportedRecord.namespace == self._namespace,
+            ImportedRecord.kind == "user",
+            ImportedRecord.source_id.in_([login[:120] for login in missing]),
+        )
+        known = {row.source_id: row.target_id for row in self._session.execute(earlier)}
+        emails = {user.email.lower() for user in missing.values() if user.email}
+        by_email = {user.email: user.id for user in self._session.scalars(select(User).where(User.email.in_(emails)))}
+        for login, person in missing.items():
+            number = known.get(login[:120]) or by_email.get((person.email or "").lower())
+            self.users[login] = number or self._make_user(person, report)
+
+    def _make_user(self, person: ImportedUser, report: ImportReport) -> int:
+        user = User(name=(person.name or person.login)[:200], role=Role.TESTER, is_active=False, created_at=self._now)
+        self._session.add(user)
+        self._session.flush()
+        self._session.add(
+            ImportedRecord(
+                namespace=self._namespace,
+                kind="user",
+                source_id=person.login[:120],
+                target_id=user.id,
+                content_hash="",
+            )
+        )
+        report.new_users += 1
+        return user.id

@@ -1,0 +1,318 @@
+"""Writing imported records: each once, however often they come."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from bugflow.tracker.imports.places import Places, issue_key
+from bugflow.tracker.imports.records import ImportedIssue
+from bugflow.tracker.imports.report import ImportReport
+from bugflow.tracker.imports.tables import ImportedRecord
+from bugflow.tracker.issues.tables import Comment, Issue, IssueChange, IssueLabel, IssueRelation, Watcher
+from bugflow.tracker.issues.text_index import IssueText, index_issues, write_texts
+from bugflow.tracker.issues.vocabulary import priority_rank
+from bugflow.tracker.projects.service import ensure_components
+from bugflow.tracker.projects.tables import Project
+
+LONGEST_TITLE, LONGEST_LABEL, LONGEST_URL = 500, 80, 500
+
+
+def content_hash(record: ImportedIssue) -> str:
+    """Return a digest of everything the record says."""
+    return hashlib.sha256(repr(asdict(record)).encode(errors="replace")).hexdigest()
+
+
+def find_earlier(session: Session, namespace: str, records: Sequence[ImportedIssue]) -> dict[str, ImportedRecord]:
+    """Return what earlier runs made of these records, by source id."""
+    found = session.scalars(
+        select(ImportedRecord).where(
+            ImportedRecord.namespace == namespace,
+            ImportedRecord.kind == "issue",
+            ImportedRecord.source_id.in_([record.source_id[:120] for record in records]),
+        )
+    )
+    return {each.source_id: each for each in found}
+
+
+def write_batch(
+    session: Session,
+    records: Sequence[ImportedIssue],
+    places: Places,
+    *,
+    namespace: str,
+    report: ImportReport,
+    now: datetime,
+) -> None:
+    """Write a batch of records: new ones wholly, changed ones as far as nobody changed them here."""
+    places.ensure_users((user for record in records for user in record.users()), report)
+    earlier = find_earlier(session, namespace, records)
+    fresh = {record.source_id: record for record in records if record.source_id[:120] not in earlier}
+    _write_new(session, list(fresh.values()), places, namespace=namespace, report=report, now=now)
+    for record in records:
+        known = earlier.get(record.source_id[:120])
+        if known is None:
+            continue
+        digest = content_hash(record)
+        if known.content_hash == digest:
+            report.unchanged_issues += 1
+            continue
+        _write_changed(session, record, known, places, report)
+        known.content_hash = digest
+
+
+def _write_new(
+    session: Session,
+    records: list[ImportedIssue],
+    places: Places,
+    *,
+    namespace: str,
+    report: ImportReport,
+    now: datetime,
+) -> None:
+    taken = _taken_keys(session, [issue_key(record, places.project_key_of(record)) for record in records])
+    free = []
+    for record in records:
+        key = issue_key(record, places.project_key_of(record))[:60]
+        if key in taken:
+            report.left.add("issues whose key is taken by another issue here", key)
+        else:
+            taken.add(key)
+            free.append((record, key))
+    if not free:
+        return
+    rows = [_issue_row(session, record, key, places, report) for record, key in free]
+    ids = session.scalars(insert(Issue).returning(Issue.id, sort_by_parameter_order=True), rows).all()
+    issues = list(zip(ids, (record for record, _ in free), strict=True))
+    _write_parts(session, issues, places, namespace=namespace, report=report, now=now)
+    texts = [
+        IssueText(
+            number,
+            record.title,
+            f"{record.description}\n\n{record.environment}",
+            "\n".join(comment.body for comment in record.comments),
+        )
+        for number, record in issues
+    ]
+    write_texts(session.connection(), texts, new=True)
+    _raise_counters(session, [(row["project_id"], row["key"]) for row in rows])
+    report.new_issues += len(rows)
+
+
+def _taken_keys(session: Session, keys: Sequence[str]) -> set[str]:
+    return set(session.scalars(select(Issue.key).where(Issue.key.in_(keys))))
+
+
+def _issue_row(
+    session: Session, record: ImportedIssue, key: str, places: Places, report: ImportReport
+) -> dict[str, Any]:
+    project = places.get_project(record, report)
+    return {
+        "key": key,
+        "project_id": project.id,
+        "reporter_id": places.users[record.reporter.login],
+        "source_url": record.url[:LONGEST_URL] if record.url else None,
+        "comment_count": len(record.comments),
+        "created_at": record.created_at,
+        "version": 1,
+        **_fields(session, record, project, places),
+    }
+
+
+def _fields(session: Session, record: ImportedIssue, project: Project, places: Places) -> dict[str, Any]:
+    name = record.component
+    component = ensure_components(session, project, [name[:120]])[name[:120]] if name else None
+    team = places.team_id(project, [*([name] if name else []), *record.labels])
+    return {
+        "title": " ".join(record.title.split())[:LONGEST_TITLE],
+        "description": record.description,
+        "environment": record.environment,
+        "issue_type": record.issue_type,
+        "status": record.status,
+        "resolution": record.resolution,
+        "severity_id": places.severity_id(project, record.severity),
+        "team_id": team,
+        "component_id": component,
+        "priority_rank": priority_rank(record.priority),
+        "assignee_id": places.users[record.assignee.login] if record.assignee else None,
+        "due_on": _parse_day(record.due_on),
+        "story_points": record.story_points,
+        "estimated_hours": record.estimated_hours,
+        "actual_hours": record.actual_hours,
+        "updated_at": record.updated_at,
+        "resolved_at": record.resolved_at,
+        "closed_at": record.closed_at,
+    }
+
+
+def _parse_day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat((text or "")[:10])
+    except ValueError:
+        return None
+
+
+def _write_parts(
+    session: Session,
+    issues: Sequence[tuple[int, ImportedIssue]],
+    places: Places,
+    *,
+    namespace: str,
+    report: ImportReport,
+    now: datetime,
+) -> None:
+    comments = [
+        {
+            "issue_id": number,
+            "author_id": places.users[comment.author.login],
+            "body": comment.body,
+            "created_at": comment.created_at,
+            "updated_at": comment.updated_at,
+        }
+        for number, record in issues
+        for comment in record.comments
+    ]
+    changes = [
+        {
+            "issue_id": number,
+            "actor_id": places.users[change.author.login],
+            "at": change.at,
+            "field": change.field,
+            "old": change.old,
+            "new": change.new,
+        }
+        for number, record in issues
+        for change in record.changes
+    ]
+    labels = {(number, label[:LONGEST_LABEL]) for number, record in issues for label in record.labels}
+    watchers = {(number, places.users[user.login]) for number, record in issues for user in record.watchers}
+    records = [
+        {
+            "namespace": namespace,
+            "kind": "issue",
+            "source_id": record.source_id[:120],
+            "target_id": number,
+            "content_hash": content_hash(record),
+        }
+        for number, record in issues
+    ]
+    label_rows = [{"issue_id": number, "label": label} for number, label in sorted(labels)]
+    watcher_rows = [{"issue_id": number, "user_id": user, "since": now} for number, user in sorted(watchers)]
+    for table, rows in (
+        (Comment, comments),
+        (IssueChange, changes),
+        (IssueLabel, label_rows),
+        (Watcher, watcher_rows),
+        (ImportedRecord, records),
+    ):
+        if rows:
+            session.execute(insert(table), rows)
+    report.new_comments += len(comments)
+    report.new_history += len(changes)
+
+
+def _raise_counters(session: Session, keys: Sequence[tuple[int, str]]) -> None:
+    highest: dict[int, int] = {}
+    for project_id, key in keys:
+        number = key.rsplit("-", 1)[-1]
+        if number.isascii() and number.isdigit() and len(number) < 10:  # noqa: PLR2004 -- Digits of a 32-bit number.
+            highest[project_id] = max(highest.get(project_id, 0), int(number))
+    for project_id, last in highest.items():
+        session.execute(
+            update(Project)
+            .where(Project.id == project_id, Project.last_issue_number < last)
+            .values(last_issue_number=last)
+        )
+
+
+def _write_changed(
+    session: Session,
+    record: ImportedIssue,
+    known: ImportedRecord,
+    places: Places,
+    report: ImportReport,
+) -> None:
+    issue = session.get(Issue, known.target_id)
+    if issue is None:
+        report.left.add("changes of issues that were deleted here", record.key)
+        return
+    present = {
+        (each.author_id, each.created_at, each.body)
+        for each in session.scalars(select(Comment).where(Comment.issue_id == issue.id))
+    }
+    new = [
+        comment
+        for comment in record.comments
+        if (places.users[comment.author.login], comment.created_at, comment.body) not in present
+    ]
+    for comment in new:
+        author = places.users[comment.author.login]
+        created, updated = comment.created_at, comment.updated_at
+        session.add(
+            Comment(issue_id=issue.id, author_id=author, body=comment.body, created_at=created, updated_at=updated)
+        )
+    report.new_comments += len(new)
+    if issue.version == 1:
+        project = session.get_one(Project, issue.project_id)
+        values = _fields(session, record, project, places) | {"comment_count": Issue.comment_count + len(new)}
+        session.execute(update(Issue).where(Issue.id == issue.id).values(**values))
+        report.changed_issues += 1
+    else:
+        values = {"comment_count": Issue.comment_count + len(new)}
+        session.execute(update(Issue).where(Issue.id == issue.id).values(**values))
+        report.kept_local += 1
+        report.left.add("changes of issues that were changed here too (ours are kept)", issue.key)
+    index_issues(session, [issue.id])
+
+
+def write_links(
+    session: Session, records: Sequence[ImportedIssue], places: Places, *, report: ImportReport, now: datetime
+) -> None:
+    """Relate issues that are all here now; a second run makes no relation twice."""
+    keys = {
+        key
+        for record in records
+        for key in (issue_key(record, places.project_key_of(record)), *_target_keys(record, places))
+    }
+    ids = {row.key: row.id for row in session.execute(select(Issue.key, Issue.id).where(Issue.key.in_(keys)))}
+    present = {
+        (each.source_id, each.kind, each.target_id)
+        for each in session.scalars(select(IssueRelation).where(IssueRelation.source_id.in_(ids.values())))
+    }
+    for record in records:
+        source = ids.get(issue_key(record, places.project_key_of(record)))
+        for link, target_key in zip(record.links, _target_keys(record, places), strict=True):
+            target = ids.get(target_key)
+            if source is None or target is None or source == target:
+                report.left.add("relations to issues that are not here", f"{record.key} {link.kind} {target_key}")
+                continue
+            _relate(session, (source, link.kind, target), present, report, now)
+
+
+def _relate(
+    session: Session,
+    relation: tuple[int, str, int],
+    present: set[tuple[int, str, int]],
+    report: ImportReport,
+    now: datetime,
+) -> None:
+    source, kind, target = relation
+    mirrored = (target, kind, source) in present and kind != "blocks"
+    second = kind == "duplicate_of" and any(each[0] == source and each[1] == kind for each in present)
+    if relation in present or mirrored or second:
+        return
+    present.add(relation)
+    session.add(IssueRelation(source_id=source, kind=kind, target_id=target, created_at=now))
+    report.new_relations += 1
+
+
+def _target_keys(record: ImportedIssue, places: Places) -> list[str]:
+    project_key = places.project_key_of(record)
+    return [
+        f"{project_key}-{link.target_key[1:]}" if link.target_key.startswith("#") else link.target_key.upper()
+        for link in record.links
+    ]

@@ -1,0 +1,119 @@
+"""Finding issues: by fields in the database's order, by words most relevant first; a page at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
+from sqlalchemy.orm import Session
+
+from bugflow.core.http.pagination import CursorError, decode_cursor, encode_cursor
+from bugflow.tracker.accounts.actor import Actor
+from bugflow.tracker.issues.queries import visible_to
+from bugflow.tracker.issues.tables import Issue
+from bugflow.tracker.projects.tables import Severity
+from bugflow.tracker.search.conditions import build_conditions
+from bugflow.tracker.search.full_text import match_condition, rank_candidates, searchable
+from bugflow.tracker.search.language import Query, Sort
+
+FAR_DAY = date(9999, 12, 31)
+BY_TIME = Sort("updated", descending=True)
+
+
+@dataclass(frozen=True)
+class IssuePage:
+    """A part of a result; `next_cursor` is none at the end."""
+
+    issues: Sequence[Issue]
+    next_cursor: str | None
+
+
+def search_issues(
+    session: Session, viewer: Actor, query: Query, *, limit: int = 50, cursor: str | None = None
+) -> IssuePage:
+    """Return a page of the visible issues that a query asks for.
+
+    With words the order is relevance unless the query says otherwise; without, what changed last comes first.
+
+    Raises:
+        CursorError: The cursor is not one of this list.
+    """
+    conditions = [visible_to(viewer), *build_conditions(session, query, viewer, today=datetime.now(UTC).date())]
+    words = searchable([each for each in query.words if not each.negated])
+    unwanted = searchable([each for each in query.words if each.negated])
+    conditions += [not_(match_condition(session, [each])) for each in unwanted]
+    if words and (query.sort is None or query.sort.field == "relevance"):
+        return _page_by_relevance(session, rank_candidates(session, words, conditions), limit, cursor)
+    if words:
+        conditions.append(match_condition(session, words))
+    sort = query.sort if query.sort is not None and query.sort.field != "relevance" else BY_TIME
+    return _page_by_field(session, conditions, sort, limit, cursor)
+
+
+def _page_by_relevance(session: Session, ranked: list[int], limit: int, cursor: str | None) -> IssuePage:
+    start = 0
+    if cursor is not None:
+        [start] = decode_cursor(cursor, length=1)
+        if not isinstance(start, int) or start < 0:
+            raise CursorError
+    wanted = ranked[start : start + limit]
+    found = {issue.id: issue for issue in session.scalars(select(Issue).where(Issue.id.in_(wanted)))}
+    more = encode_cursor([start + limit]) if start + limit < len(ranked) else None
+    return IssuePage([found[number] for number in wanted if number in found], more)
+
+
+def _page_by_field(
+    session: Session, conditions: list[ColumnElement[bool]], sort: Sort, limit: int, cursor: str | None
+) -> IssuePage:
+    key = _sort_key(sort.field)
+    if cursor is not None:
+        conditions.append(_behind(key, sort, *decode_cursor(cursor, length=2)))
+    order = (key.desc(), Issue.id.desc()) if sort.descending else (key.asc(), Issue.id.asc())
+    statement: Select[Any] = select(Issue, key.label("sort_key")).where(*conditions).order_by(*order).limit(limit + 1)
+    rows = session.execute(statement).all()
+    issues = [row.Issue for row in rows[:limit]]
+    more = encode_cursor([_plain(rows[limit - 1].sort_key), issues[-1].id]) if len(rows) > limit else None
+    return IssuePage(issues, more)
+
+
+def _sort_key(field: str) -> ColumnElement[Any]:
+    keys: dict[str, Any] = {
+        "updated": Issue.updated_at,
+        "created": Issue.created_at,
+        "id": Issue.id,
+        "priority": func.coalesce(Issue.priority_rank, 0),
+        "severity": func.coalesce(
+            select(Severity.rank).where(Severity.id == Issue.severity_id).correlate(Issue).scalar_subquery(), -1
+        ),
+        "due": func.coalesce(Issue.due_on, FAR_DAY),
+    }
+    key: ColumnElement[Any] = keys[field]
+    return key
+
+
+def _behind(key: ColumnElement[Any], sort: Sort, value: object, number: object) -> ColumnElement[bool]:
+    if not isinstance(number, int) or isinstance(number, bool) or abs(number) > 2**31:
+        raise CursorError
+    last = _typed(sort.field, value)
+    if sort.descending:
+        return or_(key < last, and_(key == last, Issue.id < number))
+    return or_(key > last, and_(key == last, Issue.id > number))
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, date | datetime) else value
+
+
+def _typed(field: str, value: object) -> object:
+    try:
+        if field in {"updated", "created"}:
+            moment = datetime.fromisoformat(str(value))
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if field == "due":
+            return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise CursorError from error
+    if not isinstance(value, int) or abs(value) > 2**31:
+        raise CursorError
+    return value
