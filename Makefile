@@ -24,6 +24,7 @@ check: lint types imports test
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/djlint --quiet --check --lint src/bugflow/web/templates
 
 types: $(VENV)/.dev
 	$(BIN)/mypy

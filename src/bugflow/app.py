@@ -2,39 +2,72 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Literal
 
 from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
 from sqlalchemy import text
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from bugflow import __version__
 from bugflow.assist.intake import api as intake
 from bugflow.core.database import open_database
 from bugflow.core.http.body_limit import BodyLimitMiddleware
 from bugflow.core.http.dependencies import DatabaseDep
+from bugflow.core.http.measuring import install_metrics
+from bugflow.core.http.openapi import describe_api, name_operation
 from bugflow.core.http.problems import install_problem_handlers
 from bugflow.core.http.rate_limit import RateLimiter
+from bugflow.core.http.request_log import RequestLogMiddleware
+from bugflow.core.logging import configure_logging
 from bugflow.core.security.passwords import PasswordHasher
 from bugflow.core.settings import Settings
 from bugflow.core.storage import open_storage
 from bugflow.tracker.accounts import api as accounts
+from bugflow.tracker.accounts import pages as account_pages
+from bugflow.tracker.accounts.dependencies import require_audit_reader
+from bugflow.tracker.accounts.queries import find_user_id
 from bugflow.tracker.accounts.throttling import SignInThrottle
+from bugflow.tracker.audit import api as audit
+from bugflow.tracker.exports import api as exports
 from bugflow.tracker.issues import api as issues
 from bugflow.tracker.issues import attachments_api as attachments
+from bugflow.tracker.issues import pages as issue_pages
+from bugflow.tracker.jobs import api as jobs
+from bugflow.tracker.notifications import api as notifications
 from bugflow.tracker.projects import api as projects
 from bugflow.tracker.search import api as search
+from bugflow.tracker.search import pages as search_pages
+from bugflow.tracker.sprints import api as sprints
+from bugflow.web.pages import answer_problem_page, install_web
+from bugflow.web.rendering import NavigationItem
+
+NAVIGATION = (
+    NavigationItem("Issues", "/issues", "g i"),
+    NavigationItem("Report", "/report", "c"),
+    NavigationItem("API", "/docs"),
+)
 
 health = APIRouter(tags=["operation"])
 
 
+class HealthRead(BaseModel):
+    """That the service answers."""
+
+    status: Literal["ok"] = "ok"
+    service: Literal["trainer"] = "trainer"
+    version: str
+    database: str
+
+
 @health.get("/health")
-def read_health(database: DatabaseDep) -> dict[str, Any]:
+def read_health(database: DatabaseDep) -> HealthRead:
     """Tell that the service answers, and whether its database does."""
     with database.snapshot() as session:
         session.execute(text("SELECT 1"))
         kind = session.get_bind().dialect.name
-    return {"status": "ok", "service": "trainer", "version": __version__, "database": kind}
+    return HealthRead(version=__version__, database=kind)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -50,7 +83,14 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         database.dispose()
 
-    app = FastAPI(title="BugFlow", version=__version__, lifespan=lifespan)
+    app = FastAPI(
+        title="BugFlow",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=name_operation,
+    )
     app.state.settings = settings
     app.state.database = database
     app.state.storage = open_storage(settings.resolved_storage_url)
@@ -59,20 +99,40 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.hasher = PasswordHasher(
         time_cost=settings.password_hash_time_cost, memory_kib=settings.password_hash_memory_kib
     )
-    install_problem_handlers(app)
+    install_problem_handlers(app, answer_problem_page)
     _add_middleware(app, settings)
     for router in (health, accounts.signing_in, intake.router):
         app.include_router(router)
     for router in (
+        notifications.router,
+        jobs.router,
         accounts.router,
         projects.router,
         projects.vocabularies,
         search.router,
+        exports.router,
         issues.router,
+        sprints.router,
         attachments.router,
+        audit.build_router(authorize=require_audit_reader, find_actor_id=find_user_id),
     ):
         app.include_router(router, prefix="/api/v1")
+    app.include_router(notifications.unsubscribing)
+    for pages in (account_pages.router, search_pages.router, issue_pages.router):
+        app.include_router(pages)
+    install_web(app, NAVIGATION)
+    if settings.metrics:
+        install_metrics(app, database)
+    describe_api(app)
+    app.add_middleware(RequestLogMiddleware)  # Last, so outermost: it answers for what nobody else caught.
     return app
+
+
+def create_app_from_environment() -> FastAPI:
+    """Build the application of one of several server processes."""
+    settings = Settings()
+    configure_logging(settings)
+    return create_app(settings)
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
@@ -88,4 +148,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After", "X-Request-ID"],
         )
+    if settings.trusted_hosts != ["*"]:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*settings.trusted_hosts, "localhost", "127.0.0.1"])

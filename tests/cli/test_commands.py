@@ -39,7 +39,7 @@ def test_an_export_is_imported_and_found_from_the_command_line(tmp_path: Path) -
     [
         (["import", "jira", "no-such-file.json"], 2, "cannot be read"),
         (["import", "mantis", __file__], 2, "github, jira, bugzilla"),
-        (["import", "jira", __file__], 2, "is not JSON"),
+        (["import", "jira", __file__], 2, "it is no JSON"),
         (["search", "is:opne"], 2, "Did you mean open"),
         (["user", "add", "--email", "a@example.com", "--password", "short"], 2, "at least 8 characters"),
     ],

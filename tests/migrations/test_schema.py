@@ -2,13 +2,15 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database, open_database
-from bugflow.migrations import SchemaOutdatedError, find_schema_version, head_version, require_current_schema
+from bugflow.migrations import SchemaOutdatedError, find_schema_version, head_version, require_current_schema, schema
 from bugflow.migrations.tables import METADATA
 from bugflow.tracker.accounts.actor import build_system_actor
 from bugflow.tracker.audit.service import record_audit
@@ -28,6 +30,13 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_declares(database:
 def test_a_migrated_database_has_the_version_that_the_code_needs(database: Database) -> None:
     require_current_schema(database)
     assert find_schema_version(database) == head_version()
+
+
+def test_the_versions_written_down_are_those_of_the_migrations() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent))
+    revisions = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()]
+    assert list(schema.known_versions()) == revisions[::-1]
 
 
 def test_an_empty_database_is_refused_with_the_command_that_mends_it(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
@@ -29,6 +30,8 @@ EXIT_CODES: dict[type[BugFlowError], int] = {
     ForbiddenError: 5,
     UnavailableError: 6,
 }
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 console = Console()
 errors = Console(stderr=True)

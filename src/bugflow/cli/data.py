@@ -7,14 +7,17 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from bugflow.cli.context import console, errors, print_json, use_database
+from bugflow.cli.context import AsJson, console, errors, print_json, use_database
 from bugflow.core.errors import InvalidError
 from bugflow.tracker.accounts.actor import build_system_actor
+from bugflow.tracker.imports.people import read_people
 from bugflow.tracker.imports.report import ImportReport
 from bugflow.tracker.imports.running import run_import
 from bugflow.tracker.issues.queries import view_issues
 from bugflow.tracker.search.language import parse_query
 from bugflow.tracker.search.queries import search_issues
+
+MOST_NAMED = 10
 
 
 class UnreadableFileError(InvalidError):
@@ -25,15 +28,19 @@ class UnreadableFileError(InvalidError):
 
 
 def import_(
-    source: Annotated[str, typer.Argument(help="github, jira or bugzilla.")],
+    source: Annotated[str, typer.Argument(help="github, jira, bugzilla or bugflow.")],
     files: Annotated[list[Path], typer.Argument(help="The export's files, in any order.")],
     *,
     project: Annotated[str | None, typer.Option(help="Key of the project all goes into.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    users: Annotated[
+        Path | None, typer.Option(help="CSV or JSON: a login or e-mail address there, the e-mail address here.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Import another tracker's export. Running it again, also after a kill, doubles nothing."""
     contents = [_read(path) for path in files]
+    people = read_people(_read(users)) if users else {}
     with use_database() as database, Progress(console=errors, transient=True, disable=as_json) as bar:
         task = bar.add_task(f"Importing from {source}", total=1.0)
         report = run_import(
@@ -43,6 +50,7 @@ def import_(
             project_key=project,
             dry_run=dry_run,
             actor=build_system_actor("import"),
+            people=people,
             progress=lambda done: bar.update(task, completed=done),
         )
     if as_json:
@@ -62,7 +70,7 @@ def _print_report(report: ImportReport) -> None:
     console.print("Dry run: nothing was written. The import would bring" if report.dry_run else "Imported", end=" ")
     console.print(
         f"{report.new_issues} new issues, {report.new_comments} comments, {report.new_history} history entries"
-        f"{'' if report.dry_run else f', {report.new_relations} relations, {report.new_users} users'}.",
+        f"{'' if report.dry_run else f', {report.new_relations} relations'}, {report.new_users} users.",
         highlight=False,
     )
     console.print(
@@ -73,6 +81,15 @@ def _print_report(report: ImportReport) -> None:
     )
     if report.new_projects:
         console.print(f"New projects: {', '.join(report.new_projects)}.", highlight=False)
+    if report.new_users:
+        more = "…" if report.new_users > MOST_NAMED else ""
+        console.print(
+            f"Without an account here: {', '.join(report.without_account[:MOST_NAMED])}{more}. "
+            "They are users who cannot sign in; --users says who is who.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
     if report.left.counts:
         table = Table("Not carried", "Count", "For example")
         for what, count in report.left.counts.most_common():
@@ -83,8 +100,8 @@ def _print_report(report: ImportReport) -> None:
 def search(
     query: Annotated[str, typer.Argument(help='For example: is:open severity:high "null pointer"')] = "",
     *,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 25,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 25,
+    as_json: AsJson = False,
 ) -> None:
     """Find issues by words and fields."""
     with use_database() as database, database.snapshot() as session:

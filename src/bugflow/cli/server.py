@@ -1,22 +1,21 @@
 """Commands that serve."""
 
 import os
+import signal
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import structlog
 import typer
 import uvicorn
 
-from bugflow.app import create_app
-from bugflow.cli.context import console, errors, load_settings
-from bugflow.cli.demo import build_demo
+from bugflow.cli.context import console, load_settings
+from bugflow.cli.preparing import prepare_database
 from bugflow.core.database import open_database
+from bugflow.core.jobs.supervisor import WorkerSupervisor
+from bugflow.core.logging import configure_logging
 from bugflow.core.settings import Settings
-from bugflow.migrations import find_schema_version, require_current_schema, upgrade_schema
-from bugflow.tracker.accounts.queries import has_users
-
-log = structlog.get_logger()
+from bugflow.migrations import upgrade_schema
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")]
@@ -32,6 +31,8 @@ def serve(host: Host = None, port: Port = None) -> None:
 
 def demo(host: Host = None, port: Port = None) -> None:
     """Serve a demo workspace with the accounts tester@, dev@ and pm@bugflow.com, in a database of its own."""
+    from bugflow.cli.demo import build_demo  # noqa: PLC0415 -- Only the demo needs its content.
+
     home = Path(os.environ.get("BUGFLOW_HOME", Path.home() / ".bugflow")) / "demo"
     settings = load_settings(host=host, port=port, home=home, demo=True, database_url="", storage_url="")
     database = open_database(settings.resolved_database_url)
@@ -39,7 +40,7 @@ def demo(host: Host = None, port: Port = None) -> None:
     build_demo(database, settings)
     database.dispose()
     console.print(
-        f"Demo: http://{settings.host}:{settings.port}/docs, sign in as tester@bugflow.com / tester123, "
+        f"Demo: http://{settings.host}:{settings.port}/, sign in as tester@bugflow.com / tester123, "
         "dev@bugflow.com / dev123 or pm@bugflow.com / pm123.",
         highlight=False,
         soft_wrap=True,
@@ -47,29 +48,40 @@ def demo(host: Host = None, port: Port = None) -> None:
     run_server(settings)
 
 
-def prepare_database(settings: Settings) -> None:
-    """Give an empty database its tables, refuse an outdated one, and say what to do where nobody can sign in.
-
-    Raises:
-        SchemaOutdatedError: The database has another schema.
-    """
-    database = open_database(settings.resolved_database_url, timeout_seconds=settings.database_timeout_seconds)
-    if find_schema_version(database) is None:
-        upgrade_schema(database)
-    require_current_schema(database)
-    with database.snapshot() as session:
-        if not has_users(session):
-            errors.print("Nobody can sign in yet. Add the first administrator: bugflow user add", highlight=False)
-    database.dispose()
-
-
 def run_server(settings: Settings) -> None:
-    """Serve until stopped."""
+    """Serve until stopped, with a worker process beside it unless there is a broker for workers elsewhere."""
+    if settings.broker_url:
+        _serve(settings)
+        return
+    environment = {"BUGFLOW_HOME": str(settings.home)} if settings.demo else {}
+    supervisor = WorkerSupervisor([sys.executable, "-m", "bugflow", "worker"], environment)
+    # The server passes SIGTERM on when it has stopped; by default that would end us before the worker has.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    supervisor.start()
+    try:
+        _serve(settings)
+    finally:
+        supervisor.stop()
+
+
+def _serve(settings: Settings) -> None:
+    configure_logging(settings)
+    several = settings.web_processes > 1
+    if several:  # Each process builds its own from the environment.
+        os.environ |= {"BUGFLOW_HOME": str(settings.home), "BUGFLOW_DEMO": str(settings.demo)}
+        application: Any = "bugflow.app:create_app_from_environment"
+    else:
+        from bugflow.app import create_app  # noqa: PLC0415 -- The parent of several processes does not need it.
+
+        application = create_app(settings)
     uvicorn.run(
-        create_app(settings),
+        application,
+        factory=several,
+        workers=settings.web_processes if several else None,
         host=settings.host,
         port=settings.port,
-        log_level=settings.log_level,
+        log_config=None,  # One form for every line: core/logging.
+        access_log=False,  # core/http/request_log writes them.
         forwarded_allow_ips=settings.forwarded_allow_ips,
         server_header=False,
     )

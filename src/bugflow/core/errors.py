@@ -2,10 +2,14 @@
 
 BugFlowError
 ├── NotFoundError      what was asked for does not exist, or is not visible to the one who asks
-├── ConflictError      the state does not allow it: a stale version, a second use of a name
+├── ConflictError      the state does not allow it: a second use of a name
+│   └── StaleError             somebody else has changed it since it was read
 ├── ForbiddenError     the one who asks may not do this
+│   └── UnauthenticatedError   it is not known who asks
 ├── InvalidError       the input is wrong
+│   └── TooLargeError          there is too much of it
 └── UnavailableError   something BugFlow depends on does not answer; trying again may help
+    └── TooManyRequestsError   asked too often in too short a time
 
 Each edge (JSON, HTML, command line, jobs) has one table from kind to answer.
 """
@@ -60,3 +64,30 @@ class UnavailableError(BugFlowError):
     def __init__(self, message: str, *, retry_after_seconds: int = 5) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class StaleError(ConflictError):
+    """Somebody else changed the thing since it was read.
+
+    Attributes:
+        current_version: The version to read again.
+    """
+
+    def __init__(self, what: str, expected: int, current: int) -> None:
+        super().__init__(
+            f"{what} was changed by someone else: you edited version {expected}, it is now version {current}. "
+            "Read it again and repeat your change."
+        )
+        self.current_version = current
+
+
+class UnauthenticatedError(ForbiddenError):
+    """Nobody is signed in, or the token is not good (any more)."""
+
+
+class TooLargeError(InvalidError):
+    """The input is larger than allowed."""
+
+
+class TooManyRequestsError(UnavailableError):
+    """Too many requests in too short a time."""

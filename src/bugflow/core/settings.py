@@ -47,6 +47,13 @@ class Settings(BaseSettings):
         description="Redis or RabbitMQ address for Celery; empty means the embedded job runner. "
         "With Redis, rate limits are shared between processes too.",
     )
+    broker_queue: str = Field(
+        default="bugflow-jobs",
+        min_length=1,
+        max_length=100,
+        pattern=r"^[A-Za-z0-9._-]+$",
+        description="Name of the queue at the broker; each installation that shares a broker needs its own.",
+    )
     secret_key: SecretStr = Field(
         default=SecretStr(DEMO_SECRET),
         description="Signs tokens and cookies; at least 32 characters; `bugflow secret` makes one.",

@@ -4,6 +4,8 @@ from bugflow.migrations.schema import (
     SchemaOutdatedError,
     find_schema_version,
     head_version,
+    known_versions,
+    migrate_connection,
     require_current_schema,
     upgrade_schema,
 )
@@ -12,6 +14,8 @@ __all__ = [
     "SchemaOutdatedError",
     "find_schema_version",
     "head_version",
+    "known_versions",
+    "migrate_connection",
     "require_current_schema",
     "upgrade_schema",
 ]

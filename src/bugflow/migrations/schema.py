@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from bugflow.core.database import Database
 from bugflow.core.errors import ConflictError
+
+VERSIONS = ("0001",)
+"""Every schema version, oldest first; written down here, since asking Alembic would slow down each start."""
 
 UPGRADE_LOCK = 726_178_230
 """Key of the PostgreSQL advisory lock that lets one process upgrade at a time."""
@@ -30,25 +29,23 @@ class SchemaOutdatedError(ConflictError):
         super().__init__(message)
 
 
-def _build_config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    config.attributes["connection"] = connection
-    return config
-
-
 def head_version() -> str:
     """Return the schema version that this BugFlow needs."""
-    version = ScriptDirectory.from_config(_build_config()).get_current_head()
-    if version is None:
-        raise RuntimeError("This installation of BugFlow lacks its migrations. Install it again.")
-    return version
+    return VERSIONS[-1]
+
+
+def known_versions() -> tuple[str, ...]:
+    """Return every schema version that this BugFlow can upgrade from, oldest first."""
+    return VERSIONS
 
 
 def find_schema_version(database: Database) -> str | None:
     """Return the database's schema version, or none if it is empty."""
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    with database.engine.execution_options(read_only=True).connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return found
 
 
 def require_current_schema(database: Database) -> None:
@@ -62,9 +59,20 @@ def require_current_schema(database: Database) -> None:
         raise SchemaOutdatedError(found, wanted)
 
 
+def migrate_connection(connection: Connection, version: str = "head") -> None:
+    """Bring the database to a schema version, in the transaction of a connection."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+    from alembic import command  # noqa: PLC0415 -- Loading it takes long, and only an upgrade needs it.
+    from alembic.config import Config  # noqa: PLC0415 -- The same.
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
+
+
 def upgrade_schema(database: Database) -> None:
     """Bring the database to this version's schema, in one transaction; several processes may try at once."""
     with database.engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
-        command.upgrade(_build_config(connection), "head")
+        migrate_connection(connection)

@@ -1,1 +1,1 @@
-"""How HTML looks: rendering, templates and static files; it knows no product area."""
+"""How HTML looks: rendering, templates, static files. It knows nothing of what the pages are about."""

@@ -21,11 +21,17 @@ def ask(installation: Installation, token: str) -> int:
 def claims(installation: Installation, **changes: object) -> dict[str, object]:
     user = installation.call("admin", "GET", ME)
     now = datetime.now(UTC)
-    return {"iss": "bugflow", "sub": user["id"], "ver": 0, "iat": now, "exp": now + timedelta(minutes=5)} | changes
+    good = {"iss": "bugflow", "aud": "bugflow-api", "sub": user["id"], "ver": 0, "jti": "1", "iat": now}
+    return good | {"exp": now + timedelta(minutes=5)} | changes
 
 
 def test_a_token_made_with_our_secret_is_good(installation: Installation) -> None:
     assert ask(installation, jwt.encode(claims(installation), SECRET, "HS256")) == 200
+
+
+def test_a_token_signed_by_a_server_whose_clock_is_ahead_is_good(installation: Installation) -> None:
+    ahead = datetime.now(UTC) + timedelta(seconds=30)
+    assert ask(installation, jwt.encode(claims(installation, iat=ahead), SECRET, "HS256")) == 200
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
@@ -40,6 +46,7 @@ def test_tokens_that_are_unsigned_altered_expired_or_signed_otherwise_are_refuse
         jwt.encode(claims(installation, ver=1), SECRET, "HS256"),
         jwt.encode(claims(installation, sub="1"), SECRET, "HS256"),
         jwt.encode(claims(installation, iss="other"), SECRET, "HS256"),
+        jwt.encode(claims(installation, aud="another-service"), SECRET, "HS256"),
         good[:-3] + "AAA",
         "x.y.z",
         "",

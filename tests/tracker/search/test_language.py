@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bugflow.tracker.search.errors import QuerySyntaxError
-from bugflow.tracker.search.language import Filter, Query, Range, Sort, Words, parse_query
+from bugflow.tracker.search.language import Filter, Group, Query, Range, Sort, Words, parse_query
 
 TODAY = date(2026, 3, 10)
 
@@ -47,8 +48,59 @@ def test_each_form_has_its_meaning(text: str, part: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("a OR b", "(a OR b)"),
+        ("(a)", "((a))"),
+        ("a OR b c", "(a OR (b c))"),
+        ("( a OR b )", "(a OR b)"),
+        ("(a OR b)(c OR d)", "(a OR b) (c OR d)"),
+        ("-(a b)", "-( a  b )"),
+        ("(sort:id a)", "(a) sort:id"),
+    ],
+)
+def test_two_ways_to_write_the_same_are_the_same(text: str, same: str) -> None:
+    assert _flat(parse_query(text)) == _flat(parse_query(same))
+
+
+def _flat(query: Query) -> Query:
+    """Return the query without groups that group nothing."""
+    while len(query.groups) == 1 and query == Query(groups=query.groups, sort=query.sort):
+        [group] = query.groups
+        if group.negated or len(group.alternatives) > 1:
+            break
+        query = replace(group.alternatives[0], sort=query.sort)
+    groups = tuple(Group(tuple(map(_flat, group.alternatives)), group.negated) for group in query.groups)
+    return replace(query, groups=groups)
+
+
+def test_either_side_of_or_is_enough() -> None:
+    [group] = parse_query("team:Backend OR crash -flaky").groups
+    assert group.alternatives == (
+        Query(filters=(Filter("team", ("Backend",)),)),
+        Query(words=(Words("crash"), Words("flaky", negated=True))),
+    )
+
+
+@pytest.mark.parametrize("text", ["main()", "f(x)", "a)", "or", "ORDER", '"a OR b"', '"(a"', "foo(bar)baz"])
+def test_what_is_no_group_stays_a_word(text: str) -> None:
+    assert parse_query(text) == Query(words=(Words(text.strip('"')),))
+
+
+def test_a_closing_parenthesis_is_no_part_of_the_last_word() -> None:
+    [group] = parse_query("(main() OR title:x)".replace("title:x", "exit(1)")).groups
+    assert [each.words[0].text for each in group.alternatives] == ["main()", "exit(1)"]
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("(a OR b", "not closed"),
+        ("OR a", "stands between"),
+        ("a OR", "stands between"),
+        ("(a OR )", "stands between"),
+        ("a OR OR b", "stands between"),
+        ("(" * 9 + "a" + ")" * 9, "nested more than 8"),
         ("sevrity:high", "Did you mean severity"),
         ("is:opne", "Did you mean open"),
         ("created:yesteryear", "is no date"),

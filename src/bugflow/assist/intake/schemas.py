@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bugflow.tracker.issues.vocabulary import Status
 
@@ -13,6 +13,20 @@ ShortName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1
 
 class BugReport(BaseModel):
     """A bug, as a tester reports it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "description": "The login button crashes the app on every click.",
+                    "project": "WebApp",
+                    "severity": "high",
+                    "team": "Frontend",
+                    "assigned_to_id": 2,
+                }
+            ]
+        }
+    )
 
     description: Description
     project: ShortName | None = Field(
@@ -34,6 +48,15 @@ class BugReported(BaseModel):
 
 class BugUpdate(BaseModel):
     """A new status, or a project manager's corrections, or both."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"bug_id": 1, "status": "in_progress"},
+                {"bug_id": 1, "correction_severity": "critical", "correction_team": "Backend"},
+            ]
+        }
+    )
 
     bug_id: int | UUID | Annotated[str, StringConstraints(max_length=60)]
     status: Status | None = None

@@ -97,7 +97,10 @@ def open_database(address: str, *, timeout_seconds: float = 10.0, pool_size: int
             pool_size=pool_size,
             max_overflow=0,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": max(2, round(timeout_seconds)), "options": "-c timezone=UTC"},
+            connect_args={
+                "connect_timeout": max(2, round(timeout_seconds)),
+                "options": f"-c timezone=UTC -c lock_timeout={round(timeout_seconds * 1000)}",
+            },
         )
     reading = engine.execution_options(read_only=True, postgresql_readonly=True)
     return Database(

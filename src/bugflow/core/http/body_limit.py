@@ -1,40 +1,103 @@
-"""Refusing bodies that are too large, by their announced length and while they arrive."""
+"""Refusing bodies that are too large, by their announced length and while they arrive, or that cannot be read."""
 
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bugflow.core.http.problems import BodyTooLargeError, answer_error
+from bugflow.core.errors import TooLargeError
+from bugflow.core.http.problems import Problem, answer_problem, describe_error
+
+LONGEST_LENGTH_DIGITS = 18
 
 
 class BodyLimitMiddleware:
-    """Answers 413 for a body beyond the limit; paths that take files have a limit of their own."""
+    """Answers 413 for a body beyond the limit; paths that take files have a limit of their own.
+
+    `other_limits` are limits in bytes by the end of the path, for what is neither a small body nor an attachment.
+    """
 
     def __init__(
-        self, app: ASGIApp, *, max_bytes: int, max_upload_bytes: int, upload_suffixes: tuple[str, ...]
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: int,
+        max_upload_bytes: int,
+        upload_suffixes: tuple[str, ...],
+        other_limits: Mapping[str, int] | None = None,
     ) -> None:
         self._app = app
         self._max_bytes = max_bytes
-        self._max_upload_bytes = max_upload_bytes
-        self._upload_suffixes = upload_suffixes
+        self._limits = dict.fromkeys(upload_suffixes, max_upload_bytes) | dict(other_limits or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on unless its body is too large."""
+        """Pass the request on unless its body is too large or cannot be read."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._max_upload_bytes if scope["path"].endswith(self._upload_suffixes) else self._max_bytes
-        error = BodyTooLargeError(f"The request's body is larger than {limit:,} bytes. Send less.")
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced) > limit:
-            await answer_error(error)(scope, receive, send)
+        limit = self._limit_of(scope["path"])
+        problem = _check_headers(dict(scope["headers"]), limit)
+        if problem is not None:
+            await answer_problem(Request(scope), problem)(scope, receive, send)
             return
-        arrived = 0
+        await _CountedBody(limit, receive, send).run(self._app, scope)
 
-        async def receive_counted() -> Message:
-            nonlocal arrived
-            message = await receive()
-            arrived += len(message.get("body", b""))
-            if arrived > limit:
-                raise error
-            return message
+    def _limit_of(self, path: str) -> int:
+        limits = (limit for suffix, limit in self._limits.items() if path.endswith(suffix))
+        return next(limits, self._max_bytes)
 
-        await self._app(scope, receive_counted, send)
+
+class _CountedBody:
+    """Counts a body as it arrives.
+
+    Past the limit the application sees a lost connection, and the client gets 413 whatever the application then says.
+    """
+
+    def __init__(self, limit: int, receive: Receive, send: Send) -> None:
+        self._limit = limit
+        self._receive_message = receive
+        self._send_message = send
+        self._arrived = 0
+        self._answered = False
+
+    @property
+    def _exceeded(self) -> bool:
+        return self._arrived > self._limit
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        try:
+            await app(scope, self._receive, self._send)
+        except Exception:
+            if not self._exceeded:
+                raise
+        if self._exceeded and not self._answered:
+            answer = answer_problem(Request(scope), _describe_too_large(self._limit))
+            await answer(scope, self._receive_message, self._send_message)
+
+    async def _receive(self) -> Message:
+        message = await self._receive_message()
+        self._arrived += len(message.get("body", b""))
+        return {"type": "http.disconnect"} if self._exceeded else message
+
+    async def _send(self, message: Message) -> None:
+        if self._exceeded and not self._answered:
+            return
+        self._answered = True
+        await self._send_message(message)
+
+
+def _check_headers(headers: Mapping[bytes, bytes], limit: int) -> Problem | None:
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit() or len(length) > LONGEST_LENGTH_DIGITS:
+        return Problem(HTTPStatus.BAD_REQUEST, "The header Content-Length must be the number of bytes of the body.")
+    if int(length) > limit:
+        return _describe_too_large(limit)
+    if headers.get(b"content-encoding", b"identity").lower() not in {b"", b"identity"}:
+        detail = "Compressed bodies are not taken. Send the body without Content-Encoding."
+        return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+    return None
+
+
+def _describe_too_large(limit: int) -> Problem:
+    return describe_error(TooLargeError(f"The request's body is larger than {limit:,} bytes. Send less."))

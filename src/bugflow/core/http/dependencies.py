@@ -1,4 +1,7 @@
-"""What endpoints ask for: a session, the settings, the storage."""
+"""What endpoints ask for: a session, the settings, the storage, the rate limiter, the client's address.
+
+What does not wait is `async`, which spares a request the way through a thread.
+"""
 
 from collections.abc import Iterator
 from typing import Annotated, cast
@@ -7,28 +10,41 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from bugflow.core.database import Database
+from bugflow.core.http.rate_limit import RateLimiter
 from bugflow.core.settings import Settings
 from bugflow.core.storage import Storage
 
 
-def get_database(request: Request) -> Database:
+async def get_database(request: Request) -> Database:
     """Return the application's database."""
     return cast("Database", request.app.state.database)
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     """Return the application's settings."""
     return cast("Settings", request.app.state.settings)
 
 
-def get_storage(request: Request) -> Storage:
+async def get_storage(request: Request) -> Storage:
     """Return the application's storage."""
     return cast("Storage", request.app.state.storage)
+
+
+async def get_limiter(request: Request) -> RateLimiter:
+    """Return the application's rate limiter."""
+    return cast("RateLimiter", request.app.state.limiter)
+
+
+async def get_client_address(request: Request) -> str | None:
+    """Return the client's network address; behind a trusted proxy, the one it forwards."""
+    return request.client.host if request.client else None
 
 
 DatabaseDep = Annotated[Database, Depends(get_database)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 StorageDep = Annotated[Storage, Depends(get_storage)]
+LimiterDep = Annotated[RateLimiter, Depends(get_limiter)]
+ClientAddressDep = Annotated[str | None, Depends(get_client_address)]
 
 
 def open_transaction(database: DatabaseDep) -> Iterator[Session]:

@@ -1,17 +1,23 @@
-"""Errors as RFC 9457 problem details: one table from kind to answer."""
+"""Errors as answers: one table from kind to status, RFC 9457 problem details for programs, pages for people."""
 
-from collections.abc import Mapping
+import errno
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
+from http.client import responses as STATUS_PHRASES  # noqa: N812 -- A constant.
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from bugflow.core.errors import (
     BugFlowError,
@@ -19,66 +25,116 @@ from bugflow.core.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    StaleError,
+    TooLargeError,
+    TooManyRequestsError,
+    UnauthenticatedError,
     UnavailableError,
 )
 
 log = structlog.get_logger()
 
-STATUS_OF_KIND: dict[type[BugFlowError], HTTPStatus] = {
-    NotFoundError: HTTPStatus.NOT_FOUND,
-    ConflictError: HTTPStatus.CONFLICT,
-    ForbiddenError: HTTPStatus.FORBIDDEN,
-    InvalidError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+PROBLEM_TYPE = "application/problem+json"
+DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+RETRY_SECONDS = 5
+MISTAKES_OF_OURS = ("no such table", "no such column")
+
+
+STATUS_OF_KIND: dict[type[BugFlowError], int] = {
+    UnauthenticatedError: 401,
+    TooManyRequestsError: 429,
+    TooLargeError: 413,
+    NotFoundError: 404,
+    ConflictError: 409,
+    ForbiddenError: 403,
+    InvalidError: 422,
+    UnavailableError: 503,
+}
+"""The first kind that fits answers."""
+
+PLAIN_WORDS = {
+    "missing": "This is required.",
+    "extra_forbidden": "This is not known here.",
+    "model_attributes_type": "Send a JSON object.",
+    "model_type": "Send a JSON object.",
+    "dict_type": "Send a JSON object.",
+    "list_type": "Send a JSON list.",
+    "string_type": "Send text.",
+    "string_unicode": "The text is not valid Unicode.",
+    "int_parsing": "Send a whole number.",
+    "int_type": "Send a whole number.",
+    "bool_parsing": "Send true or false.",
+    "bool_type": "Send true or false.",
+    "uuid_parsing": "Send a UUID.",
 }
 
-
-class UnauthenticatedError(ForbiddenError):
-    """Nobody is signed in, or the token is not good (any more): answered by 401."""
-
-
-class TooManyRequestsError(UnavailableError):
-    """Too many requests in too short a time: answered by 429."""
-
-
-class BodyTooLargeError(InvalidError):
-    """The request's body is larger than allowed: answered by 413."""
-
-
-SPECIAL: dict[type[BugFlowError], HTTPStatus] = {
-    UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
-    TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
-    BodyTooLargeError: HTTPStatus.CONTENT_TOO_LARGE if hasattr(HTTPStatus, "CONTENT_TOO_LARGE") else HTTPStatus(413),
+DETAIL_OF_STATUS = {
+    400: "The body cannot be read. Send JSON or a form, encoded in UTF-8.",
+    404: "There is nothing at {path}. The API is described at /docs.",
+    405: "{path} does not take {method}. The API is described at /docs.",
 }
+"""In place of the framework's own words."""
+
+FRAMEWORK_WORDS = frozenset({"Not Found", "Method Not Allowed", "There was an error parsing the body"})
 
 
-def status_of(error: BugFlowError) -> HTTPStatus:
-    """Return the HTTP status that answers an error."""
-    for kind, status in (SPECIAL | STATUS_OF_KIND).items():
-        if isinstance(error, kind):
-            return status
-    return HTTPStatus.INTERNAL_SERVER_ERROR
+@dataclass(frozen=True)
+class Problem:
+    """An error as it is answered; `members` are extra fields of the problem details."""
+
+    status: int
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The status in words."""
+        return STATUS_PHRASES.get(self.status, "Error")
 
 
-def build_problem(
-    status: int,
-    detail: str,
-    *,
-    headers: Mapping[str, str] | None = None,
-    **members: Any,  # noqa: ANN401 -- JSON.
-) -> JSONResponse:
-    """Return an answer of type application/problem+json."""
-    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+class FieldProblemRead(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    problem: str
+
+
+class ProblemRead(BaseModel):
+    """Problem details (RFC 9457): what happened, and what to do."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblemRead] = Field(default_factory=list, description="Field by field, where input is wrong.")
+    current_version: int | None = Field(default=None, description="Where the edited version is stale.")
+    request_id: str | None = Field(default=None, description="Where the server made a mistake: what its log has.")
+
+
+ProblemPage = Callable[[Request, Problem], Response]
+
+
+def answer_problem(request: Request, problem: Problem) -> Response:
+    """Return the answer: a page where one is installed and the client asks for HTML, problem details otherwise."""
+    page: ProblemPage | None = getattr(request.app.state, "problem_page", None)
+    if page is not None and "text/html" in request.headers.get("accept", ""):
+        return page(request, problem)
+    members = dict(problem.members)
+    request_id = getattr(request.state, "request_id", None)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and request_id is not None:
+        members["request_id"] = request_id
+    content = {"type": "about:blank", "title": problem.title, "status": problem.status, "detail": problem.detail}
     return JSONResponse(
         content | members,
-        status_code=status,
-        headers=dict(headers or {}),
-        media_type="application/problem+json",
+        status_code=problem.status,
+        headers=dict(problem.headers),
+        media_type=PROBLEM_TYPE,
     )
 
 
-def answer_error(error: BugFlowError) -> JSONResponse:
-    """Return the problem details of one of our errors."""
+def describe_error(error: BugFlowError) -> Problem:
+    """Describe one of our errors."""
     headers: dict[str, str] = {}
     members: dict[str, Any] = {}
     if isinstance(error, UnavailableError):
@@ -87,72 +143,120 @@ def answer_error(error: BugFlowError) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, InvalidError) and error.fields:
         members["errors"] = [{"field": each.field, "problem": each.problem} for each in error.fields]
-    if (version := getattr(error, "current_version", None)) is not None:
-        members["current_version"] = version
-    return build_problem(status_of(error), str(error), headers=headers, **members)
+    if isinstance(error, StaleError):
+        members["current_version"] = error.current_version
+    status = next((status for kind, status in STATUS_OF_KIND.items() if isinstance(error, kind)), 500)
+    return Problem(status, str(error), headers, members)
 
 
-def answer_validation(error: RequestValidationError) -> JSONResponse:
-    """Return what is wrong with the input, field by field; the input itself is not repeated."""
-    problems = []
-    for each in error.errors():
-        place = [str(part) for part in each["loc"] if part not in {"body", "query", "path", "header"}]
-        problems.append({"field": ".".join(place) or str(each["loc"][0]), "problem": each["msg"]})
+def describe_validation(error: RequestValidationError) -> Problem:
+    """Describe what is wrong with the input, field by field; the input itself is not repeated."""
+    problems = [_describe_field(each) for each in error.errors()]
     first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    detail = f"The request is not valid: {first['field']}: {first['problem']}{more}."
-    return build_problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=problems)
+    more = f" There are {len(problems) - 1} more problems." if len(problems) > 1 else ""
+    detail = f"The request is not valid. {first['field']}: {first['problem']}{more}"
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, members={"errors": problems})
 
 
-def answer_database_error(error: Exception) -> JSONResponse:
-    """Return why the database did not do it, as far as a client can act on it."""
-    text = str(getattr(error, "orig", error)).lower()
+def _describe_field(error: Mapping[str, Any]) -> dict[str, str]:
+    place = [str(part) for part in error["loc"]]
+    if error["type"] == "json_invalid":
+        return {"field": "body", "problem": f"This is not JSON: {error['ctx']['error']} at character {place[-1]}."}
+    words = PLAIN_WORDS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ").rstrip(".") + "."
+    return {"field": ".".join(place[1:]) or place[0], "problem": words}
+
+
+def describe_http_error(error: HTTPException, request: Request) -> Problem:
+    """Describe an error of the framework in our words."""
+    detail = str(error.detail)
+    if detail in FRAMEWORK_WORDS:
+        detail = DETAIL_OF_STATUS[error.status_code].format(path=request.url.path, method=request.method)
+    return Problem(error.status_code, detail, error.headers or {})
+
+
+def describe_database_error(error: Exception) -> Problem:
+    """Describe why the database did not do it, as far as a client can act on it."""
+    text = str(getattr(error, "orig", None) or error).lower()
     if isinstance(error, IntegrityError | StaleDataError):
         detail = "Somebody else changed the same thing at the same time. Read it again and repeat your change."
-        return build_problem(HTTPStatus.CONFLICT, detail)
-    if isinstance(error, DataError) or "too large to convert" in text:
-        return build_problem(HTTPStatus.UNPROCESSABLE_ENTITY, "A value is outside what the database can hold.")
+        return Problem(HTTPStatus.CONFLICT, detail)
+    if isinstance(error, DataError):
+        return _describe_impossible_value()
     if "disk is full" in text or "no space" in text:
-        detail = "The server's disk is full; nothing was stored. Tell an administrator."
-        return build_problem(HTTPStatus.INSUFFICIENT_STORAGE, detail)
+        return _describe_full_disk()
+    if any(words in text for words in MISTAKES_OF_OURS):
+        return describe_unexpected(error)
     log.error("database_unavailable", error=text[:500])
     detail = "The database does not answer now; nothing was stored. Try again in a moment."
-    return build_problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_SECONDS)})
 
 
-def install_problem_handlers(app: FastAPI) -> None:
-    """Answer every error of the application by problem details."""
-
-    async def ours(_: Request, error: Exception) -> JSONResponse:
-        return answer_error(error) if isinstance(error, BugFlowError) else answer_unexpected(error)
-
-    async def validation(_: Request, error: Exception) -> JSONResponse:
-        return answer_validation(error) if isinstance(error, RequestValidationError) else answer_unexpected(error)
-
-    async def http(request: Request, error: Exception) -> JSONResponse:
-        if not isinstance(error, HTTPException):
-            return answer_unexpected(error)
-        detail = str(error.detail)
-        if error.status_code == HTTPStatus.NOT_FOUND and detail == "Not Found":
-            detail = f"There is nothing at {request.url.path}. The API is described at /docs."
-        return build_problem(error.status_code, detail, headers=error.headers)
-
-    async def database(_: Request, error: Exception) -> JSONResponse:
-        return answer_database_error(error)
-
-    async def unexpected(_: Request, error: Exception) -> JSONResponse:
-        return answer_unexpected(error)
-
-    app.add_exception_handler(BugFlowError, ours)
-    app.add_exception_handler(RequestValidationError, validation)
-    app.add_exception_handler(HTTPException, http)
-    for kind in (OperationalError, PoolTimeoutError, IntegrityError, StaleDataError, DataError, OverflowError):
-        app.add_exception_handler(kind, database)
-    app.add_exception_handler(Exception, unexpected)
+def describe_overflow(error: OverflowError) -> Problem:
+    """Describe a number that the database cannot hold; any other overflow is a mistake of ours."""
+    return _describe_impossible_value() if "too large to convert" in str(error) else describe_unexpected(error)
 
 
-def answer_unexpected(error: Exception) -> JSONResponse:
-    """Return the answer to a mistake of ours; the log has the trace, the client gets none of it."""
+def describe_system_error(error: OSError) -> Problem:
+    """Describe a full disk; any other failure of the system is unexpected."""
+    return _describe_full_disk() if error.errno in DISK_IS_FULL else describe_unexpected(error)
+
+
+def describe_unexpected(error: Exception) -> Problem:
+    """Describe a mistake of ours: the log has the trace, the client gets none of it."""
     log.error("unexpected_error", exc_info=error)
-    detail = "BugFlow made a mistake; nothing was stored. An administrator finds the details in the server's log."
-    return build_problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+    detail = (
+        "BugFlow made a mistake; nothing was stored. "
+        "An administrator finds the details in the server's log under the request's id."
+    )
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
+def _describe_impossible_value() -> Problem:
+    detail = "A value is outside what the database can hold: a number too large, or text with a NUL character."
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+
+
+def _describe_full_disk() -> Problem:
+    log.error("disk_full")
+    detail = "The server's disk is full; nothing was stored. Tell an administrator."
+    return Problem(HTTPStatus.INSUFFICIENT_STORAGE, detail)
+
+
+def _describe_disconnect(_: ClientDisconnect) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, "The connection ended before the whole body had arrived.")
+
+
+DESCRIPTIONS: dict[type[Exception], Callable[[Any], Problem]] = {
+    BugFlowError: describe_error,
+    RequestValidationError: describe_validation,
+    ClientDisconnect: _describe_disconnect,
+    OperationalError: describe_database_error,
+    InterfaceError: describe_database_error,
+    PoolTimeoutError: describe_database_error,
+    IntegrityError: describe_database_error,
+    StaleDataError: describe_database_error,
+    DataError: describe_database_error,
+    OverflowError: describe_overflow,
+    OSError: describe_system_error,
+    Exception: describe_unexpected,
+}
+
+
+def install_problem_handlers(app: FastAPI, page: ProblemPage | None = None) -> None:
+    """Answer every error of the application; with a `page`, clients that ask for HTML get that instead."""
+    app.state.problem_page = page
+    for kind, describe in DESCRIPTIONS.items():
+        app.add_exception_handler(kind, _build_handler(describe))
+
+    async def answer_http_error(request: Request, error: Exception) -> Response:
+        known = error if isinstance(error, HTTPException) else HTTPException(500)
+        return answer_problem(request, describe_http_error(known, request))
+
+    app.add_exception_handler(HTTPException, answer_http_error)
+
+
+def _build_handler(describe: Callable[[Any], Problem]) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def handle(request: Request, error: Exception) -> Response:
+        return answer_problem(request, describe(error))
+
+    return handle

@@ -1,18 +1,43 @@
 """Limits on how often something may happen, in memory or shared through Redis."""
 
 import math
+import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage, RedisStorage, Storage
+from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from bugflow.core.http.problems import TooManyRequestsError
+from bugflow.core.errors import TooManyRequestsError
 
 log = structlog.get_logger()
 
+Answer = TypeVar("Answer")
+
 SECONDS_WITHOUT_REDIS = 60
+REDIS_TIMEOUT_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How much of a limit is used: `remaining` more until it is reached, and when there is room again."""
+
+    limit: int
+    remaining: int
+    reset_seconds: int
+    allowed: bool
+
+    def to_headers(self) -> dict[str, str]:
+        """Return the headers that tell a client."""
+        return {
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(self.remaining),
+            "RateLimit-Reset": str(self.reset_seconds),
+        }
 
 
 class RateLimitedError(TooManyRequestsError):
@@ -30,9 +55,13 @@ class RateLimiter:
 
     def __init__(self, broker_url: str = "") -> None:
         self._local = MovingWindowRateLimiter(MemoryStorage())
-        shared = broker_url.startswith(("redis://", "rediss://"))
-        self._shared = MovingWindowRateLimiter(_open_redis(broker_url)) if shared else None
+        self._shared, self._shared_errors = _open_shared(broker_url)
         self._shared_again_at = 0.0
+        self._lock = threading.Lock()
+
+    def count(self, item: RateLimitItem, *key: str) -> Usage:
+        """Count one request, allowed or not."""
+        return self._ask(lambda limiter: _measure(limiter, item, key, allowed=limiter.hit(item, *key)))
 
     def hit(self, item: RateLimitItem, *key: str) -> None:
         """Count one request.
@@ -40,15 +69,7 @@ class RateLimiter:
         Raises:
             RateLimitedError: It is one too many.
         """
-        limiter = self._limiter()
-        try:
-            allowed = limiter.hit(item, *key)
-        except Exception as error:  # noqa: BLE001 -- The edge to Redis: whatever fails there must not stop a request.
-            self._lose_redis(error)
-            limiter, allowed = self._local, self._local.hit(item, *key)
-        if not allowed:
-            reset = limiter.get_window_stats(item, *key).reset_time
-            raise RateLimitedError(str(item), max(1, math.ceil(reset - time.time())))
+        _require_allowed(item, self.count(item, *key))
 
     def require_room(self, item: RateLimitItem, *key: str) -> None:
         """Refuse when the limit is reached, without counting.
@@ -56,30 +77,26 @@ class RateLimiter:
         Raises:
             RateLimitedError: It is reached.
         """
-        limiter = self._limiter()
-        try:
-            room = limiter.test(item, *key)
-        except Exception as error:  # noqa: BLE001 -- As above.
-            self._lose_redis(error)
-            limiter, room = self._local, self._local.test(item, *key)
-        if not room:
-            reset = limiter.get_window_stats(item, *key).reset_time
-            raise RateLimitedError(str(item), max(1, math.ceil(reset - time.time())))
+        usage = self._ask(lambda limiter: _measure(limiter, item, key, allowed=limiter.test(item, *key)))
+        _require_allowed(item, usage)
 
     def clear(self, item: RateLimitItem, *key: str) -> None:
         """Forget what was counted."""
-        try:
-            self._limiter().clear(item, *key)
-        except Exception as error:  # noqa: BLE001 -- As above.
-            self._lose_redis(error)
+        self._ask(lambda limiter: limiter.clear(item, *key))
 
-    def _limiter(self) -> MovingWindowRateLimiter:
-        if self._shared is None or time.monotonic() < self._shared_again_at:
-            return self._local
-        return self._shared
+    def _ask(self, question: Callable[[MovingWindowRateLimiter], Answer]) -> Answer:
+        if self._shared is not None and time.monotonic() >= self._shared_again_at:
+            try:
+                return question(self._shared)
+            except self._shared_errors as error:
+                self._lose_shared(error)
+        return question(self._local)
 
-    def _lose_redis(self, error: Exception) -> None:
-        self._shared_again_at = time.monotonic() + SECONDS_WITHOUT_REDIS
+    def _lose_shared(self, error: Exception) -> None:
+        with self._lock:
+            if time.monotonic() < self._shared_again_at:
+                return  # Another thread has just said so.
+            self._shared_again_at = time.monotonic() + SECONDS_WITHOUT_REDIS
         log.warning("rate_limit_redis_lost", error=str(error), retry_in_seconds=SECONDS_WITHOUT_REDIS)
 
 
@@ -88,5 +105,27 @@ def per_minute(amount: int) -> RateLimitItem:
     return RateLimitItemPerMinute(amount)
 
 
-def _open_redis(broker_url: str) -> Storage:
-    return RedisStorage(broker_url, socket_connect_timeout=1, socket_timeout=1)
+def _open_shared(broker_url: str) -> tuple[MovingWindowRateLimiter | None, tuple[type[Exception], ...]]:
+    if not broker_url.startswith(("redis://", "rediss://")):
+        return None, ()
+    from limits.storage import RedisStorage  # noqa: PLC0415 -- Loading the client takes long; most servers need none.
+    from redis.exceptions import RedisError  # noqa: PLC0415 -- The same.
+
+    storage = RedisStorage(
+        broker_url,
+        key_prefix="bugflow",
+        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+        socket_timeout=REDIS_TIMEOUT_SECONDS,
+    )
+    return MovingWindowRateLimiter(storage), (RedisError, OSError)
+
+
+def _measure(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: tuple[str, ...], *, allowed: bool) -> Usage:
+    window = limiter.get_window_stats(item, *key)
+    seconds = max(1, math.ceil(window.reset_time - time.time()))
+    return Usage(item.amount, max(0, window.remaining), seconds, allowed)
+
+
+def _require_allowed(item: RateLimitItem, usage: Usage) -> None:
+    if not usage.allowed:
+        raise RateLimitedError(str(item), usage.reset_seconds)

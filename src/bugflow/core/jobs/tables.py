@@ -24,7 +24,10 @@ class OutboxEvent(Table):
 
 
 class JobRun(Table):
-    """One run of a job: waiting, running, or how it ended. `unique_key` keeps a schedule's tick from running twice."""
+    """One run of a job: waiting, running, or how it ended.
+
+    `unique_key` keeps a schedule's tick from running twice; `owner_id` is the number of the user who asked for it.
+    """
 
     __tablename__ = "job_runs"
     __table_args__ = (
@@ -51,3 +54,4 @@ class JobRun(Table):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error: Mapped[str | None]
     unique_key: Mapped[str | None] = mapped_column(String(200), unique=True)
+    owner_id: Mapped[int | None] = mapped_column(index=True)

@@ -10,6 +10,7 @@ import jwt
 
 ALGORITHM = "HS256"
 ISSUER = "bugflow"
+AUDIENCE = "bugflow-api"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ def make_access_token(claims: AccessClaims, *, secret: str, now: datetime, minut
     return jwt.encode(
         {
             "iss": ISSUER,
+            "aud": AUDIENCE,
             "sub": str(claims.user),
             "ver": claims.token_version,
             "iat": now,
@@ -44,7 +46,11 @@ def read_access_token(token: str, *, secret: str) -> AccessClaims | None:
             secret,
             algorithms=[ALGORITHM],
             issuer=ISSUER,
-            options={"require": ["exp", "iat", "sub", "iss"]},
+            audience=AUDIENCE,
+            options={
+                "require": ["exp", "iat", "sub", "ver", "jti", "iss", "aud"],
+                "verify_iat": False,  # The clock of the server that signed it may be ahead of ours, or ours set back.
+            },
         )
         return AccessClaims(user=UUID(claims["sub"]), token_version=int(claims["ver"]))
     except (jwt.InvalidTokenError, ValueError, KeyError, TypeError):

@@ -152,6 +152,7 @@ def create_job_runs() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", sa.String(), nullable=True),
         sa.Column("unique_key", sa.String(length=200), nullable=True),
+        sa.Column("owner_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name=op.f("ck_job_runs_state")
         ),
@@ -163,6 +164,7 @@ def create_job_runs() -> None:
     op.create_index("ix_job_runs_created_at", "job_runs", ["created_at"], unique=False)
     op.create_index("ix_job_runs_due", "job_runs", ["state", "due_at", "id"], unique=False)
     op.create_index("ix_job_runs_job", "job_runs", ["job"], unique=False)
+    op.create_index("ix_job_runs_owner_id", "job_runs", ["owner_id"], unique=False)
 
 
 def create_outbox_events() -> None:
@@ -282,8 +284,8 @@ def create_notification_preferences() -> None:
     op.create_table(
         "notification_preferences",
         sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("email", sa.String(length=10), nullable=False),
-        sa.Column("muted_kinds", JSON, nullable=False),
+        sa.Column("channels", JSON, nullable=False),
+        sa.Column("digest_every", sa.String(length=10), nullable=False),
         sa.Column("digest_hour", sa.Integer(), nullable=False),
         sa.Column("last_digest_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_notification_preferences_user_id")),
@@ -377,6 +379,7 @@ def create_sprints() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint("state IN ('planned', 'active', 'completed')", name=op.f("ck_sprints_state")),
         sa.CheckConstraint("ends_on >= starts_on", name=op.f("ck_sprints_ends_after_start")),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_sprints_project_id")),
@@ -424,6 +427,7 @@ def create_issues() -> None:
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("resolution", sa.String(length=20), nullable=True),
         sa.Column("severity_id", sa.Integer(), nullable=True),
+        sa.Column("severity_rank", sa.Integer(), nullable=False),
         sa.Column("team_id", sa.Integer(), nullable=True),
         sa.Column("component_id", sa.Integer(), nullable=True),
         sa.Column("priority_rank", sa.Integer(), nullable=True),
@@ -461,12 +465,15 @@ def create_issues() -> None:
     )
     op.create_index("ix_issues_component_updated", "issues", ["component_id", "updated_at", "id"], unique=False)
     op.create_index("ix_issues_created", "issues", ["created_at", "id"], unique=False)
-    op.create_index("ix_issues_due", "issues", ["due_on", "id"], unique=False)
+    op.create_index("ix_issues_due", "issues", ["due_on"], unique=False)
+    op.create_index("ix_issues_due_order", "issues", [sa.text("coalesce(due_on, '9999-12-31')"), "id"], unique=False)
+    op.create_index("ix_issues_priority_order", "issues", [sa.text("coalesce(priority_rank, 0)"), "id"], unique=False)
     op.create_index(
         "ix_issues_project_status_updated", "issues", ["project_id", "status", "updated_at", "id"], unique=False
     )
     op.create_index("ix_issues_project_updated", "issues", ["project_id", "updated_at", "id"], unique=False)
     op.create_index("ix_issues_reporter_updated", "issues", ["reporter_id", "updated_at", "id"], unique=False)
+    op.create_index("ix_issues_severity_rank", "issues", ["severity_rank", "id"], unique=False)
     op.create_index("ix_issues_severity_updated", "issues", ["severity_id", "updated_at", "id"], unique=False)
     op.create_index("ix_issues_sprint_id", "issues", ["sprint_id"], unique=False)
     op.create_index("ix_issues_status_updated", "issues", ["status", "updated_at", "id"], unique=False)
@@ -563,7 +570,7 @@ def create_issue_labels() -> None:
         sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name=op.f("fk_issue_labels_issue_id")),
         sa.PrimaryKeyConstraint("issue_id", "label", name=op.f("pk_issue_labels")),
     )
-    op.create_index("ix_issue_labels_label", "issue_labels", ["label", "issue_id"], unique=False)
+    op.create_index("ix_issue_labels_label", "issue_labels", [sa.text("lower(label)"), "issue_id"], unique=False)
 
 
 def create_issue_relations() -> None:
@@ -609,14 +616,26 @@ def create_notifications() -> None:
         sa.Column("event_key", sa.String(length=100), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sprint_id", sa.Integer(), nullable=True),
+        sa.Column("channel", sa.String(length=10), nullable=False),
+        sa.Column("mail_state", sa.String(length=10), nullable=True),
+        sa.Column("mail_claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("mail_error", sa.String(length=500), nullable=True),
         sa.Column("emailed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("channel IN ('inbox', 'immediate', 'digest')", name=op.f("ck_notifications_channel")),
+        sa.CheckConstraint(
+            "mail_state IN ('waiting', 'sending', 'sent', 'refused', 'dropped')",
+            name=op.f("ck_notifications_mail_state"),
+        ),
         sa.ForeignKeyConstraint(["actor_id"], ["users.id"], name=op.f("fk_notifications_actor_id")),
         sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name=op.f("fk_notifications_issue_id")),
+        sa.ForeignKeyConstraint(["sprint_id"], ["sprints.id"], name=op.f("fk_notifications_sprint_id")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_notifications_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
         sa.UniqueConstraint("user_id", "event_key", name=op.f("uq_notifications_user_id_event_key")),
     )
     op.create_index("ix_notifications_issue_id", "notifications", ["issue_id"], unique=False)
+    op.create_index("ix_notifications_mail", "notifications", ["mail_state", "channel", "user_id"], unique=False)
     op.create_index("ix_notifications_user_unread", "notifications", ["user_id", "read_at", "id"], unique=False)
 
 
@@ -630,14 +649,29 @@ def create_sprint_memberships() -> None:
         sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("added_by_id", sa.Integer(), nullable=True),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("points_when_added", sa.Double(), nullable=True),
+        sa.Column("removed_by_id", sa.Integer(), nullable=True),
+        sa.Column("outcome", sa.String(length=15), nullable=True),
+        sa.Column("committed_points", sa.Double(), nullable=True),
+        sa.Column("committed_hours", sa.Double(), nullable=True),
+        sa.Column("final_points", sa.Double(), nullable=True),
+        sa.Column("final_hours", sa.Double(), nullable=True),
+        sa.CheckConstraint("outcome IN ('completed', 'carried_over')", name=op.f("ck_sprint_memberships_outcome")),
         sa.ForeignKeyConstraint(["added_by_id"], ["users.id"], name=op.f("fk_sprint_memberships_added_by_id")),
+        sa.ForeignKeyConstraint(["removed_by_id"], ["users.id"], name=op.f("fk_sprint_memberships_removed_by_id")),
         sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name=op.f("fk_sprint_memberships_issue_id")),
         sa.ForeignKeyConstraint(["sprint_id"], ["sprints.id"], name=op.f("fk_sprint_memberships_sprint_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sprint_memberships")),
     )
     op.create_index("ix_sprint_memberships_issue_id", "sprint_memberships", ["issue_id"], unique=False)
     op.create_index("ix_sprint_memberships_sprint", "sprint_memberships", ["sprint_id", "added_at"], unique=False)
+    op.create_index(
+        "uq_sprint_memberships_one_open",
+        "sprint_memberships",
+        ["issue_id"],
+        unique=True,
+        sqlite_where=sa.text("removed_at IS NULL"),
+        postgresql_where=sa.text("removed_at IS NULL"),
+    )
 
 
 def create_watchers() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bugflow.core.errors import ForbiddenError
-from bugflow.tracker.accounts.roles import PERMISSIONS, Permission, Role
+from bugflow.tracker.accounts.roles import ADMINISTRATION, PERMISSIONS, Permission, Role
 
 Origin = Literal["web", "api", "cli", "import", "job"]
 
@@ -17,28 +17,46 @@ class MissingPermissionError(ForbiddenError):
         super().__init__(f"Your role ({role}) may not {permission}. Roles that may: {able}.")
 
 
+class MissingScopeError(ForbiddenError):
+    """An API token used for more than it was made for."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This API token lacks the scope '{scope}'. Make one that has it, or sign in.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """Who acts. The command line, imports and jobs act as the system: administrator rights and no user."""
+    """Who acts. The command line, imports and jobs act as the system: administrator rights and no user.
+
+    Attributes:
+        scopes: What an API token was made for; none where no API token is used.
+    """
 
     user_id: int | None
     name: str
     role: Role
     origin: Origin
     address: str | None = None
+    scopes: frozenset[str] | None = None
 
     def may(self, permission: Permission) -> bool:
-        """Whether the actor's role allows this."""
-        return permission in PERMISSIONS[self.role]
+        """Whether the actor's role allows this, and the scopes of the API token where one is used."""
+        return permission in PERMISSIONS[self.role] and not self._lacks_admin_scope(permission)
 
     def require(self, permission: Permission) -> None:
         """Refuse what the role does not allow.
 
         Raises:
             MissingPermissionError: The role does not allow it.
+            MissingScopeError: The role does, but the API token does not.
         """
-        if not self.may(permission):
+        if permission not in PERMISSIONS[self.role]:
             raise MissingPermissionError(self.role, permission)
+        if self._lacks_admin_scope(permission):
+            raise MissingScopeError("admin")
+
+    def _lacks_admin_scope(self, permission: Permission) -> bool:
+        return permission in ADMINISTRATION and self.scopes is not None and "admin" not in self.scopes
 
 
 def build_system_actor(origin: Origin) -> Actor:

@@ -1,184 +1,69 @@
-"""Signing in and users over HTTP."""
+"""Users and their tokens over HTTP, under /api/v1/users."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, status
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from fastapi import APIRouter, Path, Query, status
 
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
-from bugflow.core.errors import InvalidError
-from bugflow.core.http.dependencies import DatabaseDep, ReadSession, SettingsDep, WriteSession
+from bugflow.core.http.dependencies import ClientAddressDep, DatabaseDep, ReadSession, WriteSession
+from bugflow.core.http.pagination import Page, decode_number_cursor, encode_cursor
 from bugflow.core.security.passwords import PasswordHasher
-from bugflow.tracker.accounts.dependencies import ActorDep
-from bugflow.tracker.accounts.errors import NotSignedInError, WrongPasswordError
+from bugflow.tracker.accounts.actor import Actor
+from bugflow.tracker.accounts.api_tokens import create_api_token, revoke_api_token
+from bugflow.tracker.accounts.dependencies import ActorDep, SignedInActorDep
+from bugflow.tracker.accounts.errors import OldPasswordError
 from bugflow.tracker.accounts.queries import get_user, list_api_tokens, list_users
+from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.accounts.schemas import (
     ApiTokenCreate,
     ApiTokenCreated,
     ApiTokenRead,
-    Credentials,
     OwnPatch,
     PasswordChange,
-    RefreshToken,
-    TokensRead,
+    PasswordReset,
     UserCreate,
     UserPatch,
     UserRead,
 )
 from bugflow.tracker.accounts.service import change_password, change_user, create_user, hash_new_password
-from bugflow.tracker.accounts.signing_in import (
-    Tokens,
-    create_api_token,
-    end_sign_in,
-    issue_tokens,
-    revoke_api_token,
-    rotate_refresh_token,
-    verify_password,
-)
+from bugflow.tracker.accounts.signing_in_api import HasherDep, ThrottleDep
+from bugflow.tracker.accounts.signing_in_api import router as signing_in
 from bugflow.tracker.accounts.tables import User
 from bugflow.tracker.accounts.throttling import SignInThrottle
 
-signing_in = APIRouter(tags=["signing in"])
+__all__ = ["router", "signing_in"]
+
 router = APIRouter(prefix="/users", tags=["users"])
 
-CREDENTIALS_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            content_type: {"schema": Credentials.model_json_schema()}
-            for content_type in ("application/json", "application/x-www-form-urlencoded")
-        },
-    }
-}
-
-
-class UnreadableBodyError(InvalidError):
-    """A body that is neither JSON nor a form."""
-
-    def __init__(self) -> None:
-        super().__init__('The body cannot be read. Send JSON: {"username": "…", "password": "…"}, or a form.')
-
-
-async def read_credentials(request: Request) -> Credentials:
-    """Read an e-mail address and a password from JSON or an OAuth2 form."""
-    try:
-        if request.headers.get("content-type", "").startswith("application/json"):
-            values: object = await request.json()
-        else:
-            values = dict(await request.form())
-    except (ValueError, RecursionError) as error:
-        raise UnreadableBodyError from error
-    try:
-        return Credentials.model_validate(values)
-    except ValidationError as error:
-        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from error
-
-
-def get_hasher(request: Request) -> PasswordHasher:
-    """Return the application's password hasher."""
-    hasher: PasswordHasher = request.app.state.hasher
-    return hasher
-
-
-def get_throttle(request: Request) -> SignInThrottle:
-    """Return the application's sign-in throttle."""
-    throttle: SignInThrottle = request.app.state.sign_in_throttle
-    return throttle
-
-
-HasherDep = Annotated[PasswordHasher, Depends(get_hasher)]
-ThrottleDep = Annotated[SignInThrottle, Depends(get_throttle)]
-
-
-def check_credentials(
-    database: Database, credentials: Credentials, *, hasher: PasswordHasher, throttle: SignInThrottle, address: str
-) -> int:
-    """Return the number of the user whose password it is, keeping a better hash where there is one.
-
-    Hashing takes long and is done outside any transaction that writes.
-
-    Raises:
-        SignInThrottledError: Too many have failed lately.
-        WrongPasswordError: The address or the password is wrong.
-    """
-    throttle.require_room(credentials.username, address)
-    try:
-        with database.snapshot() as session:
-            user, better = verify_password(
-                session, email=credentials.username, password=credentials.password, hasher=hasher
-            )
-    except WrongPasswordError:
-        throttle.count_failure(credentials.username, address)
-        raise
-    throttle.forget(credentials.username, address)
-    if better is not None:
-        with database.transaction() as session:
-            session.get_one(User, user.id).password_hash = better
-    return user.id
-
-
-def describe_tokens(tokens: Tokens) -> TokensRead:
-    """Return tokens as the API shows them."""
-    return TokensRead(
-        access_token=tokens.access_token, refresh_token=tokens.refresh_token, expires_in=tokens.expires_in_seconds
-    )
-
-
-@signing_in.post("/token", openapi_extra=CREDENTIALS_BODY)
-def token(
-    credentials: Annotated[Credentials, Depends(read_credentials)],
-    request: Request,
-    database: DatabaseDep,
-    settings: SettingsDep,
-    hasher: HasherDep,
-    throttle: ThrottleDep,
-) -> TokensRead:
-    """Sign in with an e-mail address and a password, as JSON or as an OAuth2 form."""
-    address = request.client.host if request.client else ""
-    user_id = check_credentials(database, credentials, hasher=hasher, throttle=throttle, address=address)
-    with database.transaction() as session:
-        return describe_tokens(issue_tokens(session, session.get_one(User, user_id), settings=settings, now=utc_now()))
-
-
-@signing_in.post("/api/v1/auth/refresh")
-def refresh(body: RefreshToken, database: DatabaseDep, settings: SettingsDep) -> TokensRead:
-    """Exchange a refresh token for new tokens; used twice, it ends the sign-in."""
-    with database.transaction() as session:
-        tokens = rotate_refresh_token(session, body.refresh_token, settings=settings, now=utc_now())
-    if tokens is None:
-        raise NotSignedInError
-    return describe_tokens(tokens)
-
-
-@signing_in.post("/api/v1/auth/sign-out", status_code=status.HTTP_204_NO_CONTENT)
-def sign_out(body: RefreshToken, session: WriteSession) -> None:
-    """End a sign-in; its access token ends by itself soon."""
-    end_sign_in(session, body.refresh_token, now=utc_now())
+UserReference = Annotated[str, Path(max_length=254, description="UUID, number or e-mail address.")]
 
 
 @router.get("")
 def read_users(
     session: ReadSession,
     _: ActorDep,
-    q: Annotated[str, Query(max_length=100, description="Part of a name or address.")] = "",
-    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Begin behind the user with this number.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=200)] = 100,
-) -> list[UserRead]:
-    """List users."""
-    return [UserRead.model_validate(user) for user in list_users(session, text=q, after_id=after, limit=limit)]
+    q: Annotated[str, Query(max_length=100, description="Part of a name or e-mail address.")] = "",
+    cursor: Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Page[UserRead]:
+    """List users, oldest first."""
+    after = decode_number_cursor(cursor) or 0
+    found = list_users(session, text=q, after_id=after, limit=limit + 1)
+    more = encode_cursor([found[limit - 1].id]) if len(found) > limit else None
+    return Page(items=[UserRead.model_validate(user) for user in found[:limit]], next_cursor=more)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 def create(body: UserCreate, session: WriteSession, actor: ActorDep, hasher: HasherDep) -> UserRead:
     """Create a user (administrators)."""
+    actor.require(Permission.MANAGE_USERS)
     user = create_user(
         session,
         email=body.email,
         name=body.name,
         role=body.role,
-        password_hash=hash_new_password(hasher, body.password),
+        password_hash=hash_new_password(hasher, body.password),  # Before the first statement takes the write lock.
         actor=actor,
         now=utc_now(),
     )
@@ -200,12 +85,30 @@ def change_me(body: OwnPatch, session: WriteSession, actor: ActorDep) -> UserRea
 
 
 @router.post("/me/password", status_code=status.HTTP_204_NO_CONTENT)
-def change_my_password(body: PasswordChange, session: WriteSession, actor: ActorDep, hasher: HasherDep) -> None:
+def change_my_password(
+    body: PasswordChange,
+    database: DatabaseDep,
+    actor: SignedInActorDep,
+    hasher: HasherDep,
+    throttle: ThrottleDep,
+    address: ClientAddressDep,
+) -> None:
     """Change your password; you are signed out everywhere."""
-    user = session.get_one(User, actor.user_id)
-    change_password(
-        session, user, old=body.old_password or "", new=body.new_password, hasher=hasher, actor=actor, now=utc_now()
-    )
+    _check_old_password(database, actor, body.old_password, hasher, throttle, address or "")
+    hashed = hash_new_password(hasher, body.new_password)
+    with database.transaction() as session:
+        change_password(session, session.get_one(User, actor.user_id), password_hash=hashed, actor=actor, now=utc_now())
+
+
+def _check_old_password(
+    database: Database, actor: Actor, password: str, hasher: PasswordHasher, throttle: SignInThrottle, address: str
+) -> None:
+    with database.snapshot() as session:
+        user = session.get_one(User, actor.user_id)
+    throttle.require_room(user.email or "", address)
+    if not hasher.verify(password, user.password_hash)[0]:
+        throttle.count_failure(user.email or "", address)
+        raise OldPasswordError
 
 
 @router.get("/me/tokens")
@@ -215,40 +118,44 @@ def read_my_tokens(session: ReadSession, actor: ActorDep) -> list[ApiTokenRead]:
 
 
 @router.post("/me/tokens", status_code=status.HTTP_201_CREATED)
-def create_my_token(body: ApiTokenCreate, session: WriteSession, actor: ActorDep) -> ApiTokenCreated:
+def create_my_token(body: ApiTokenCreate, session: WriteSession, actor: SignedInActorDep) -> ApiTokenCreated:
     """Make an API token; it is shown this once."""
     user = session.get_one(User, actor.user_id)
     made, readable = create_api_token(
-        session, user, name=body.name, scopes=list(body.scopes), days=body.days, actor=actor, now=utc_now()
+        session, user, name=body.name, scopes=body.scopes, days=body.days, actor=actor, now=utc_now()
     )
     return ApiTokenCreated(**ApiTokenRead.model_validate(made).model_dump(), token=readable)
 
 
 @router.delete("/me/tokens/{number}", status_code=status.HTTP_204_NO_CONTENT)
-def revoke_my_token(number: int, session: WriteSession, actor: ActorDep) -> None:
+def revoke_my_token(number: Annotated[int, Path(ge=1, le=2**31 - 1)], session: WriteSession, actor: ActorDep) -> None:
     """Revoke one of your API tokens."""
     revoke_api_token(session, session.get_one(User, actor.user_id), number, actor=actor, now=utc_now())
 
 
 @router.get("/{user}")
-def read(user: str, session: ReadSession, _: ActorDep) -> UserRead:
+def read(user: UserReference, session: ReadSession, _: ActorDep) -> UserRead:
     """Read a user by UUID, number or e-mail address."""
     return UserRead.model_validate(get_user(session, user))
 
 
 @router.patch("/{user}")
-def change(user: str, body: UserPatch, session: WriteSession, actor: ActorDep) -> UserRead:
-    """Change a user (administrators)."""
+def change(user: UserReference, body: UserPatch, session: WriteSession, actor: ActorDep) -> UserRead:
+    """Change a user (administrators). Another role or deactivation signs them out everywhere."""
+    actor.require(Permission.MANAGE_USERS)
     found = get_user(session, user)
     change_user(session, found, changes=_given(body), actor=actor, now=utc_now())
     return UserRead.model_validate(found)
 
 
 @router.post("/{user}/password", status_code=status.HTTP_204_NO_CONTENT)
-def reset_password(user: str, body: PasswordChange, session: WriteSession, actor: ActorDep, hasher: HasherDep) -> None:
+def reset_password(
+    user: UserReference, body: PasswordReset, session: WriteSession, actor: SignedInActorDep, hasher: HasherDep
+) -> None:
     """Give a user a new password (administrators); they are signed out everywhere."""
-    found = get_user(session, user)
-    change_password(session, found, old=None, new=body.new_password, hasher=hasher, actor=actor, now=utc_now())
+    actor.require(Permission.MANAGE_USERS)
+    hashed = hash_new_password(hasher, body.new_password)
+    change_password(session, get_user(session, user), password_hash=hashed, actor=actor, now=utc_now())
 
 
 def _given(body: UserPatch | OwnPatch) -> dict[str, Any]:

@@ -1,76 +1,134 @@
 """Who is asking: from a bearer token or the browser's session."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
+from sqlalchemy.orm import Session
 
 from bugflow.core.clock import utc_now
-from bugflow.core.errors import ForbiddenError
-from bugflow.core.http.dependencies import DatabaseDep, SettingsDep
-from bugflow.core.http.rate_limit import per_minute
-from bugflow.tracker.accounts.actor import Actor, Origin
-from bugflow.tracker.accounts.errors import NotSignedInError
-from bugflow.tracker.accounts.roles import Role
-from bugflow.tracker.accounts.signing_in import (
-    API_TOKEN_PREFIX,
-    find_api_token,
-    find_user_by_access_token,
-)
-from bugflow.tracker.accounts.tables import User
+from bugflow.core.http.dependencies import ClientAddressDep, DatabaseDep, LimiterDep, SettingsDep
+from bugflow.core.http.rate_limit import RateLimitedError, RateLimiter, per_minute
+from bugflow.core.settings import Settings
+from bugflow.tracker.accounts.acting import build_actor
+from bugflow.tracker.accounts.actor import Actor, MissingScopeError
+from bugflow.tracker.accounts.api_tokens import API_TOKEN_PREFIX, find_api_token
+from bugflow.tracker.accounts.errors import CrossSiteRequestError, NotSignedInError, TokenCannotError
+from bugflow.tracker.accounts.roles import Permission
+from bugflow.tracker.accounts.signing_in import find_user_by_access_token, find_user_by_web_session
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SESSION_COOKIE = "bugflow_session"
 
-bearer = OAuth2PasswordBearer(tokenUrl="/token", auto_error=False)
-
-
-class ScopeError(ForbiddenError):
-    """An API token used for more than it was made for."""
-
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"This API token lacks the scope '{scope}'. Make one that has it, or sign in.")
+bearer = OAuth2PasswordBearer(
+    tokenUrl="/token",
+    scheme_name="bearer",
+    description="The access token from `POST /token`, or a personal API token.",
+    auto_error=False,
+)
 
 
 def authenticate(
     request: Request,
     database: DatabaseDep,
     settings: SettingsDep,
+    limiter: LimiterDep,
+    address: ClientAddressDep,
     token: Annotated[str | None, Depends(bearer)],
 ) -> Actor:
     """Return who is asking, and count the request against their limit.
 
+    It reads in a snapshot of its own, which is over when the endpoint begins, and so never takes the write lock.
+
     Raises:
-        NotSignedInError: The token is missing, expired, altered or revoked.
-        ScopeError: An API token lacks the scope.
+        NotSignedInError: There is no token, or it is expired, altered or revoked.
+        MissingScopeError: An API token lacks the scope.
+        CrossSiteRequestError: Another site's page uses the browser's session.
         RateLimitedError: Too many requests in the last minute.
     """
-    if not token:
-        raise NotSignedInError
+    cookie = request.cookies.get(SESSION_COOKIE)
     with database.snapshot() as session:
-        if token.startswith(API_TOKEN_PREFIX):
-            found = find_api_token(session, token, now=utc_now())
-            if found is None:
-                raise NotSignedInError
-            user, api_token = found
-            _require_scope(request, api_token.scopes)
+        if token:
+            actor = _find_by_token(session, token, settings=settings, address=address)
         else:
-            signed_in = find_user_by_access_token(session, token, settings=settings)
-            if signed_in is None:
-                raise NotSignedInError
-            user = signed_in
-    request.app.state.limiter.hit(per_minute(settings.rate_limit_per_minute), "user", str(user.id))
-    return build_actor(user, origin="api", address=request.client.host if request.client else None)
+            actor = _find_by_cookie(session, cookie, address=address) if cookie else None
+    if actor is None:
+        raise NotSignedInError
+    _require_scope(request, actor)
+    if actor.origin == "web":
+        require_same_site(request, settings)
+    _count_request(request, actor, limiter, settings)
+    return actor
 
 
-def build_actor(user: User, *, origin: Origin, address: str | None) -> Actor:
-    """Return the user as one who acts."""
-    return Actor(user_id=user.id, name=user.name, role=Role(user.role), origin=origin, address=address)
+def _find_by_token(session: Session, token: str, *, settings: Settings, address: str | None) -> Actor | None:
+    if token.startswith(API_TOKEN_PREFIX):
+        found = find_api_token(session, token, now=utc_now())
+        if found is None:
+            return None
+        user, api_token = found
+        return build_actor(user, origin="api", address=address, scopes=frozenset(api_token.scopes))
+    signed_in = find_user_by_access_token(session, token, settings=settings)
+    return build_actor(signed_in, origin="api", address=address) if signed_in is not None else None
 
 
-def _require_scope(request: Request, scopes: list[str]) -> None:
+def _find_by_cookie(session: Session, cookie: str, *, address: str | None) -> Actor | None:
+    user = find_user_by_web_session(session, cookie, now=utc_now())
+    return build_actor(user, origin="web", address=address) if user is not None else None
+
+
+def _require_scope(request: Request, actor: Actor) -> None:
     wanted = "read" if request.method in READING_METHODS else "write"
-    if wanted not in scopes:
-        raise ScopeError(wanted)
+    if actor.scopes is not None and wanted not in actor.scopes:
+        raise MissingScopeError(wanted)
+
+
+def require_same_site(request: Request, settings: Settings) -> None:
+    """Refuse a change that another site's page makes; a client that says nothing of a page is no browser."""
+    if request.method in READING_METHODS:
+        return
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        if site not in {"same-origin", "none"}:
+            raise CrossSiteRequestError
+    elif origin is not None:
+        own = {request.headers.get("host", ""), urlsplit(settings.public_url).netloc}
+        if urlsplit(origin).netloc not in own:
+            raise CrossSiteRequestError
+
+
+def _count_request(request: Request, actor: Actor, limiter: RateLimiter, settings: Settings) -> None:
+    web = actor.origin == "web"
+    limit = per_minute(settings.page_limit_per_minute if web else settings.rate_limit_per_minute)
+    usage = limiter.count(limit, "web" if web else "user", str(actor.user_id))
+    request.state.user_number = actor.user_id
+    request.state.rate_limit = usage
+    if not usage.allowed:
+        raise RateLimitedError(str(limit), usage.reset_seconds)
 
 
 ActorDep = Annotated[Actor, Depends(authenticate)]
+
+
+def require_sign_in(actor: ActorDep) -> Actor:
+    """Return who is asking, who must have signed in: an API token is not enough.
+
+    Raises:
+        TokenCannotError: An API token is used.
+    """
+    if actor.scopes is not None:
+        raise TokenCannotError
+    return actor
+
+
+SignedInActorDep = Annotated[Actor, Depends(require_sign_in)]
+
+
+def require_audit_reader(actor: ActorDep) -> None:
+    """Refuse those who may not read the audit log.
+
+    Raises:
+        MissingPermissionError: The role does not allow it.
+    """
+    actor.require(Permission.READ_AUDIT)

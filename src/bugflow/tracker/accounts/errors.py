@@ -1,7 +1,14 @@
 """What can go wrong with users and signing in."""
 
-from bugflow.core.errors import ConflictError, FieldProblem, InvalidError, NotFoundError
-from bugflow.core.http.problems import TooManyRequestsError, UnauthenticatedError
+from bugflow.core.errors import (
+    ConflictError,
+    FieldProblem,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    TooManyRequestsError,
+    UnauthenticatedError,
+)
 
 
 class NotSignedInError(UnauthenticatedError):
@@ -26,6 +33,20 @@ class SignInThrottledError(TooManyRequestsError):
             f"Too many failed sign-ins. Try again in {retry_after_seconds} seconds.",
             retry_after_seconds=retry_after_seconds,
         )
+
+
+class CrossSiteRequestError(ForbiddenError):
+    """A browser's request that another site has caused."""
+
+    def __init__(self) -> None:
+        super().__init__("This request comes from another site's page, so it was not done. Do it from BugFlow itself.")
+
+
+class TokenCannotError(ForbiddenError):
+    """Something for which one must have signed in."""
+
+    def __init__(self) -> None:
+        super().__init__("An API token can neither make API tokens nor change passwords. Sign in to do it.")
 
 
 class UserNotFoundError(NotFoundError):
@@ -61,3 +82,27 @@ class WeakPasswordError(InvalidError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem, fields=[FieldProblem("password", problem)])
+
+
+class OldPasswordError(InvalidError):
+    """The present password is not what was given for it."""
+
+    def __init__(self) -> None:
+        problem = "This is not your present password."
+        super().__init__(problem, fields=[FieldProblem("old_password", problem)])
+
+
+class EmailAddressError(InvalidError):
+    """Not an e-mail address."""
+
+    def __init__(self) -> None:
+        problem = "This is not an e-mail address. It looks like name@example.org."
+        super().__init__(problem, fields=[FieldProblem("email", problem)])
+
+
+class TimeZoneError(InvalidError):
+    """No such time zone."""
+
+    def __init__(self) -> None:
+        problem = "There is no such time zone. Zones are named as in Europe/Madrid."
+        super().__init__(problem, fields=[FieldProblem("time_zone", problem)])

@@ -42,10 +42,17 @@ def get_user(session: Session, reference: str | int | UUID) -> User:
 
 def list_users(session: Session, *, text: str = "", after_id: int = 0, limit: int = 100) -> Sequence[User]:
     """Return users whose name or address contains the text, by number, beginning behind `after_id`."""
-    wanted = f"%{text.lower().replace('%', '').replace('_', '')}%"
+    wanted = text.strip()
     return session.scalars(
         select(User)
-        .where(User.id > after_id, or_(func.lower(User.name).like(wanted), User.email.like(wanted)))
+        .where(
+            User.id > after_id,
+            or_(
+                func.lower(User.name).contains(wanted.lower(), autoescape=True),
+                User.name.contains(wanted, autoescape=True),  # SQLite lowers only ASCII.
+                User.email.contains(wanted.lower(), autoescape=True),
+            ),
+        )
         .order_by(User.id)
         .limit(limit)
     ).all()
@@ -61,3 +68,9 @@ def list_api_tokens(session: Session, user_id: int) -> Sequence[ApiToken]:
     return session.scalars(
         select(ApiToken).where(ApiToken.user_id == user_id, ApiToken.revoked_at.is_(None)).order_by(ApiToken.id)
     ).all()
+
+
+def find_user_id(session: Session, reference: str) -> int | None:
+    """Return the number of a user by UUID, number or e-mail address."""
+    user = find_user(session, reference)
+    return user.id if user is not None else None

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     SEE_ALL_PROJECTS = "see private projects without being a member"
     MANAGE_USERS = "create, change and deactivate users"
     READ_AUDIT = "read and export the audit log"
+    SEE_JOBS = "see and retry all background jobs"
 
 
 _TESTER = frozenset({Permission.REPORT_ISSUES, Permission.COMMENT, Permission.EDIT_OWN_REPORTS})
@@ -47,3 +48,6 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.PROJECT_MANAGER: _PROJECT_MANAGER,
     Role.ADMIN: frozenset(Permission),
 }
+
+ADMINISTRATION = PERMISSIONS[Role.ADMIN] - PERMISSIONS[Role.PROJECT_MANAGER]
+"""What only administrators may do; an API token needs the scope `admin` for it."""

@@ -4,16 +4,30 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bugflow.tracker.accounts.roles import Role
 
-PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+NO_NUL = r"^[^\x00]*$"
+"""For text of several lines: PostgreSQL keeps no NUL, and what one database takes the other shall take, too."""
+
+PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PRINTABLE)]
+EmailAddress = Annotated[
+    str, StringConstraints(min_length=3, max_length=254), Field(json_schema_extra={"format": "email"})
+]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+TimeZone = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=PRINTABLE)]
+Locale = Literal["en", "es"]
+Scope = Literal["read", "write", "admin"]
 
 
 class Credentials(BaseModel):
     """An e-mail address and a password."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"username": "tester@bugflow.com", "password": "tester123"}]}
+    )
 
     username: Annotated[str, StringConstraints(min_length=1, max_length=254)] = Field(description="E-mail address.")
     password: Password
@@ -37,7 +51,7 @@ class RefreshToken(BaseModel):
 class UserCreate(BaseModel):
     """A new user."""
 
-    email: EmailStr
+    email: EmailAddress
     name: PersonName
     role: Role
     password: Password
@@ -46,27 +60,33 @@ class UserCreate(BaseModel):
 class UserPatch(BaseModel):
     """What to change of a user; what is left out stays."""
 
-    email: EmailStr | None = None
+    email: EmailAddress | None = None
     name: PersonName | None = None
     role: Role | None = None
     is_active: bool | None = None
-    time_zone: Annotated[str, StringConstraints(max_length=60)] | None = None
-    locale: Literal["en", "es"] | None = None
+    time_zone: TimeZone | None = None
+    locale: Locale | None = None
 
 
 class OwnPatch(BaseModel):
     """What users change of themselves."""
 
     name: PersonName | None = None
-    time_zone: Annotated[str, StringConstraints(max_length=60)] | None = None
-    locale: Literal["en", "es"] | None = None
+    time_zone: TimeZone | None = None
+    locale: Locale | None = None
 
 
 class PasswordChange(BaseModel):
-    """A new password; an administrator leaves the old one out."""
+    """A new password for yourself."""
 
-    old_password: Password | None = None
-    new_password: Password
+    old_password: Password
+    new_password: Password = Field(description="At least 8 characters.")
+
+
+class PasswordReset(BaseModel):
+    """A new password for another user."""
+
+    new_password: Password = Field(description="At least 8 characters.")
 
 
 class UserRead(BaseModel):
@@ -88,8 +108,12 @@ class UserRead(BaseModel):
 class ApiTokenCreate(BaseModel):
     """A new API token."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-    scopes: list[Literal["read", "write"]] = Field(min_length=1, max_length=2)
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=PRINTABLE)]
+    scopes: list[Scope] = Field(
+        min_length=1,
+        max_length=3,
+        description="`read` for GET, `write` for changes, `admin` for what only administrators may do.",
+    )
     days: int = Field(default=90, ge=1, le=730, description="After so many days it ends.")
 
 

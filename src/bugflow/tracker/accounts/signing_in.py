@@ -1,4 +1,4 @@
-"""Signing in and staying so: passwords, refresh tokens, browser sessions and API tokens."""
+"""Signing in and staying so: passwords, access and refresh tokens, browser sessions."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from bugflow.core.database import Database
 from bugflow.core.security.passwords import PasswordHasher
 from bugflow.core.security.tokens import (
     AccessClaims,
@@ -16,14 +17,12 @@ from bugflow.core.security.tokens import (
     read_access_token,
 )
 from bugflow.core.settings import Settings
-from bugflow.tracker.accounts.actor import Actor
-from bugflow.tracker.accounts.errors import NotSignedInError, TokenNotFoundError, WrongPasswordError
+from bugflow.tracker.accounts.acting import build_actor
+from bugflow.tracker.accounts.errors import NotSignedInError, WrongPasswordError
 from bugflow.tracker.accounts.queries import find_user_by_email
-from bugflow.tracker.accounts.tables import ApiToken, SignIn, User
+from bugflow.tracker.accounts.tables import SignIn, User
+from bugflow.tracker.accounts.throttling import SignInThrottle
 from bugflow.tracker.audit.service import record_audit
-
-API_TOKEN_PREFIX = "bf_"  # noqa: S105 -- How tokens begin, not one of them.
-SCOPES = ("read", "write")
 
 
 @dataclass(frozen=True)
@@ -35,43 +34,67 @@ class Tokens:
     expires_in_seconds: int
 
 
-def verify_password(session: Session, *, email: str, password: str, hasher: PasswordHasher) -> tuple[User, str | None]:
-    """Return whose password it is, and a better hash to keep where the present one is outdated.
+def check_credentials(
+    database: Database, *, email: str, password: str, hasher: PasswordHasher, throttle: SignInThrottle, address: str
+) -> int:
+    """Return the number of the user whose password it is, keeping a better hash where there is one.
+
+    Hashing takes long and is done outside any transaction, so that nobody waits for it.
 
     Raises:
-        WrongPasswordError: There is no such active user, or the password is wrong.
+        SignInThrottledError: Too many have failed lately.
+        WrongPasswordError: The address or the password is wrong.
     """
-    user = find_user_by_email(session, email)
-    right, better = hasher.verify(password, user.password_hash if user else None)
-    if user is None or not right or not user.is_active:
+    throttle.require_room(email, address)
+    with database.snapshot() as session:
+        user = find_user_by_email(session, email)
+    kept = user.password_hash if user is not None and user.is_active else None
+    right, better = hasher.verify(password, kept)
+    if user is None or not right:
+        throttle.count_failure(email, address)
         raise WrongPasswordError
-    return user, better
+    throttle.forget(email, address)
+    if better is not None:
+        with database.transaction() as session:
+            same = (User.id == user.id, User.password_hash == kept)  # It may have been changed meanwhile.
+            session.execute(update(User).where(*same).values(password_hash=better))
+    return user.id
 
 
-def issue_tokens(
-    session: Session, user: User, *, settings: Settings, now: datetime, family: UUID | None = None
-) -> Tokens:
-    """Return a new access token and a refresh token of the given or a new family."""
+def sign_in(session: Session, user: User, *, settings: Settings, address: str | None, now: datetime) -> Tokens:
+    """Sign a program in: return an access token, and a refresh token to get the next one."""
+    record_audit(
+        session, build_actor(user, origin="api", address=address), "user.signed_in", subject=("user", user.id), now=now
+    )
+    return _issue_tokens(session, user, settings=settings, now=now, family=uuid4())
+
+
+def start_web_session(session: Session, user: User, *, settings: Settings, address: str | None, now: datetime) -> str:
+    """Sign a browser in: return the token for its cookie."""
+    record_audit(
+        session, build_actor(user, origin="web", address=address), "user.signed_in", subject=("user", user.id), now=now
+    )
+    return _start_sign_in(session, user, kind="web", days=settings.refresh_token_days, now=now, family=uuid4())
+
+
+def _issue_tokens(session: Session, user: User, *, settings: Settings, now: datetime, family: UUID) -> Tokens:
     access = make_access_token(
         AccessClaims(user=user.uuid, token_version=user.token_version),
         secret=settings.secret_key.get_secret_value(),
         now=now,
         minutes=settings.access_token_minutes,
     )
-    refresh = start_sign_in(session, user, kind="refresh", days=settings.refresh_token_days, now=now, family=family)
+    refresh = _start_sign_in(session, user, kind="refresh", days=settings.refresh_token_days, now=now, family=family)
     return Tokens(access, refresh, settings.access_token_minutes * 60)
 
 
-def start_sign_in(
-    session: Session, user: User, *, kind: str, days: int, now: datetime, family: UUID | None = None
-) -> str:
-    """Return the token of a new lasting sign-in (`refresh` or `web`)."""
+def _start_sign_in(session: Session, user: User, *, kind: str, days: int, now: datetime, family: UUID) -> str:
     token = make_random_token()
     session.add(
         SignIn(
             user_id=user.id,
             kind=kind,
-            family=family or uuid4(),
+            family=family,
             token_hash=digest_token(token),
             created_at=now,
             expires_at=now + timedelta(days=days),
@@ -82,35 +105,44 @@ def start_sign_in(
     return token
 
 
-def rotate_refresh_token(session: Session, token: str, *, settings: Settings, now: datetime) -> Tokens | None:
+def rotate_refresh_token(
+    session: Session, token: str, *, settings: Settings, address: str | None, now: datetime
+) -> Tokens | None:
     """Exchange a refresh token for new tokens. One that was used before ends its whole family: none is returned.
 
     Raises:
         NotSignedInError: It is unknown, expired or revoked.
     """
-    sign_in = _find_sign_in(session, token, kind="refresh")
-    if sign_in is None or sign_in.revoked_at is not None or sign_in.expires_at <= now:
+    same = select(SignIn).where(SignIn.token_hash == digest_token(token), SignIn.kind == "refresh")
+    found = session.scalars(same.with_for_update()).first()  # Locked: of two uses at once, one is the second.
+    if found is None or found.revoked_at is not None or found.expires_at <= now:
         raise NotSignedInError
-    if sign_in.used_at is not None:
-        session.execute(update(SignIn).where(SignIn.family == sign_in.family).values(revoked_at=now))
-        return None
-    user = session.get_one(User, sign_in.user_id)
+    user = session.get_one(User, found.user_id)
     if not user.is_active:
         raise NotSignedInError
-    sign_in.used_at = now
-    return issue_tokens(session, user, settings=settings, now=now, family=sign_in.family)
+    if found.used_at is not None:
+        _end_family(session, found, now=now)
+        thief = build_actor(user, origin="api", address=address)
+        record_audit(session, thief, "user.refresh_token_reused", subject=("user", user.id), now=now)
+        return None
+    found.used_at = now
+    return _issue_tokens(session, user, settings=settings, now=now, family=found.family)
 
 
-def end_sign_in(session: Session, token: str, *, now: datetime) -> None:
-    """End a lasting sign-in; an unknown token is no error."""
-    sign_in = _find_sign_in(session, token)
-    if sign_in is not None:
-        session.execute(update(SignIn).where(SignIn.family == sign_in.family).values(revoked_at=now))
-
-
-def _find_sign_in(session: Session, token: str, kind: str | None = None) -> SignIn | None:
+def end_sign_in(session: Session, token: str, *, address: str | None, now: datetime) -> None:
+    """End a lasting sign-in, of a program or a browser; an unknown or ended one is no error."""
     found = session.scalars(select(SignIn).where(SignIn.token_hash == digest_token(token))).first()
-    return found if found is not None and kind in {None, found.kind} else None
+    if found is None or found.revoked_at is not None:
+        return
+    _end_family(session, found, now=now)
+    user = session.get_one(User, found.user_id)
+    actor = build_actor(user, origin="web" if found.kind == "web" else "api", address=address)
+    record_audit(session, actor, "user.signed_out", subject=("user", user.id), now=now)
+
+
+def _end_family(session: Session, sign_in: SignIn, *, now: datetime) -> None:
+    alive = (SignIn.family == sign_in.family, SignIn.revoked_at.is_(None))
+    session.execute(update(SignIn).where(*alive).values(revoked_at=now))
 
 
 def find_user_by_access_token(session: Session, token: str, *, settings: Settings) -> User | None:
@@ -123,58 +155,16 @@ def find_user_by_access_token(session: Session, token: str, *, settings: Setting
     return user if valid else None
 
 
-def find_user_by_session(session: Session, token: str, *, now: datetime) -> User | None:
+def find_user_by_web_session(session: Session, token: str, *, now: datetime) -> User | None:
     """Return whose browser session it is, unless it has ended."""
-    sign_in = _find_sign_in(session, token, kind="web")
-    if sign_in is None or sign_in.revoked_at is not None or sign_in.expires_at <= now:
-        return None
-    user = session.get_one(User, sign_in.user_id)
-    return user if user.is_active else None
-
-
-def find_api_token(session: Session, token: str, *, now: datetime) -> tuple[User, ApiToken] | None:
-    """Return an API token and whose it is, unless it is expired or revoked."""
     found = session.execute(
-        select(User, ApiToken)
-        .join(ApiToken, ApiToken.user_id == User.id)
-        .where(ApiToken.token_hash == digest_token(token), ApiToken.revoked_at.is_(None), User.is_active)
+        select(User, SignIn.expires_at)
+        .join(SignIn, SignIn.user_id == User.id)
+        .where(
+            SignIn.token_hash == digest_token(token),
+            SignIn.kind == "web",
+            SignIn.revoked_at.is_(None),
+            User.is_active,
+        )
     ).first()
-    if found is None or found[1].expires_at <= now:
-        return None
-    return found[0], found[1]
-
-
-def create_api_token(
-    session: Session, user: User, *, name: str, scopes: list[str], days: int, actor: Actor, now: datetime
-) -> tuple[ApiToken, str]:
-    """Return a new API token and its readable form, which is shown this once."""
-    readable = make_random_token(API_TOKEN_PREFIX)
-    token = ApiToken(
-        user_id=user.id,
-        name=name,
-        prefix=readable[:10],
-        token_hash=digest_token(readable),
-        scopes=sorted(set(scopes)),
-        created_at=now,
-        expires_at=now + timedelta(days=days),
-    )
-    session.add(token)
-    session.flush()
-    after = {"name": name, "scopes": token.scopes}
-    record_audit(session, actor, "api_token.created", subject=("user", user.id), now=now, after=after)
-    return token, readable
-
-
-def revoke_api_token(session: Session, user: User, number: int, *, actor: Actor, now: datetime) -> None:
-    """Revoke one of a user's own API tokens.
-
-    Raises:
-        TokenNotFoundError: The user has no such token.
-    """
-    token = session.get(ApiToken, number)
-    if token is None or token.user_id != user.id or token.revoked_at is not None:
-        raise TokenNotFoundError(number)
-    token.revoked_at = now
-    session.flush()
-    before = {"name": token.name}
-    record_audit(session, actor, "api_token.revoked", subject=("user", user.id), now=now, before=before)
+    return found[0] if found is not None and found[1] > now else None

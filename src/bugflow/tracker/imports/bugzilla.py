@@ -1,12 +1,15 @@
-"""Reading Bugzilla: answers of its REST API, with comments and history inside."""
+"""Reading Bugzilla: answers of its REST API, with comments and history inside or beside, and its CSV lists."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
+from bugflow.tracker.imports.bugzilla_csv import read_bugzilla_csv
+from bugflow.tracker.imports.csv_tables import is_table
 from bugflow.tracker.imports.errors import ImportFileError
 from bugflow.tracker.imports.parsing import (
     Record,
     iterate_records,
+    list_of,
     load_json,
     mapping,
     parse_moment,
@@ -57,20 +60,44 @@ _LEFT = {
 
 
 def read_bugzilla(files: list[bytes], left: NotCarried) -> Iterator[ImportedIssue]:
-    """Yield bugs from answers of GET /rest/bug.
+    """Yield bugs from answers of GET /rest/bug and lists as CSV.
+
+    Comments and history may be inside, or in files of their own: answers of /rest/bug/ID/comment and …/history.
 
     Raises:
-        ImportFileError: A file is not such an answer.
+        ImportFileError: A file is none of these.
     """
+    records: list[Record] = []
+    companions: dict[str, Record] = {}
     for content in files:
-        value = load_json(content, "Bugzilla")
-        bugs = value.get("bugs") if isinstance(value, dict) else value
-        if not isinstance(bugs, list):
-            raise ImportFileError("Bugzilla", 'it has no "bugs"; export GET /rest/bug')
-        for record in iterate_records(bugs):
-            issue = _read_bug(record, left)
-            if issue is not None:
-                yield issue
+        if is_table(content):
+            records += read_bugzilla_csv(content, left)
+        else:
+            records += _read_answer(content, companions)
+    for record in records:
+        beside = companions.pop(text_of(record.get("id")), {})
+        issue = _read_bug(beside | {name: value for name, value in record.items() if value or name not in beside}, left)
+        if issue is not None:
+            yield issue
+    for number in companions:
+        left.add("comments and history of bugs that are in no file", number)
+
+
+def _read_answer(content: bytes, companions: dict[str, Record]) -> Iterator[Record]:
+    """Yield the bugs of an answer; comments and history of bugs that are elsewhere go to `companions`."""
+    value = load_json(content, "Bugzilla")
+    bugs = value.get("bugs") if isinstance(value, dict) else value
+    if isinstance(bugs, dict):
+        for number, beside in bugs.items():
+            companions.setdefault(str(number), {})["comments"] = mapping(beside).get("comments")
+        return
+    if not isinstance(bugs, list):
+        raise ImportFileError("Bugzilla", 'it has no "bugs"; export GET /rest/bug')
+    for record in iterate_records(bugs):
+        if "history" in record and "summary" not in record:
+            companions.setdefault(text_of(record.get("id")), {})["history"] = record["history"]
+        else:
+            yield record
 
 
 def _read_bug(record: Record, left: NotCarried) -> ImportedIssue | None:
@@ -109,7 +136,7 @@ def _read_bug(record: Record, left: NotCarried) -> ImportedIssue | None:
         severity=SEVERITIES.get(severity),
         priority=PRIORITIES.get(text_of(record.get("priority")).lower()),
         component=text_of(record.get("component")) or None,
-        labels=tuple(text_of(each) for each in record.get("keywords") or [] if text_of(each).strip()),
+        labels=tuple(text_of(each) for each in list_of(record.get("keywords")) if text_of(each).strip()),
         resolved_at=resolved,
         closed_at=resolved if status == "closed" else None,
         due_on=text_of(record.get("deadline")) or None,
@@ -168,5 +195,5 @@ def _read_changes(record: Record, left: NotCarried) -> Iterator[ImportedChange]:
 def _read_links(record: Record) -> Iterator[ImportedLink]:
     if text_of(record.get("dupe_of")).isdigit():
         yield ImportedLink("duplicate_of", f"#{record['dupe_of']}")
-    for number in record.get("blocks") or []:
+    for number in list_of(record.get("blocks")):
         yield ImportedLink("blocks", f"#{number}")

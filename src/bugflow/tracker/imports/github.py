@@ -1,55 +1,76 @@
-"""Reading GitHub: the REST API's lists of issues and comments."""
+"""Reading GitHub: the REST API's lists of issues, comments and events."""
 
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 
 from bugflow.tracker.imports.errors import ImportFileError
-from bugflow.tracker.imports.parsing import Record, iterate_records, load_json, mapping, parse_moment, text_of
+from bugflow.tracker.imports.github_events import read_changes
+from bugflow.tracker.imports.parsing import Record, iterate_records, list_of, load_json, mapping, parse_moment, text_of
 from bugflow.tracker.imports.records import ImportedComment, ImportedIssue, ImportedLink, ImportedUser, NotCarried
 from bugflow.tracker.imports.vocabulary import RESOLUTIONS, read_label
 
 _REPOSITORY = re.compile(r"/repos/([^/\s]+)/([^/\s]+)")
-_ISSUE_NUMBER = re.compile(r"/issues/(\d+)")
-_DUPLICATE = re.compile(r"^\s*duplicate of\s+(?:#|\S*/issues/)(\d+)", re.IGNORECASE | re.MULTILINE)
+_ISSUE_NUMBER = re.compile(r"(?:/repos/([^/\s]+/[^/\s]+))?/issues/(\d+)")
+_DUPLICATE = re.compile(r"^\s*duplicate of\s+(?:#|\S*/issues/)(\d{1,18})\b", re.IGNORECASE | re.MULTILINE)
 NOBODY = ImportedUser("ghost", "Deleted account")
 
 
 def read_github(files: list[bytes], left: NotCarried) -> Iterator[ImportedIssue]:
-    """Yield issues from lists of issues and, in any order, of comments; pull requests are skipped.
+    """Yield issues from lists of issues and, in any order, of comments and events; pull requests are skipped.
 
     Raises:
-        ImportFileError: A file is neither a list of issues nor of comments.
+        ImportFileError: A file is none of these.
     """
     issues: list[Record] = []
     comments: dict[str, list[Record]] = {}
-    for content in files:
-        value = load_json(content, "GitHub")
-        if isinstance(value, dict) and "number" not in value:
-            value = [each for batch in value.values() for each in iterate_records(batch)]
-        for record in iterate_records([value] if isinstance(value, dict) else value):
-            if "issue_url" in record:
-                comments.setdefault(_number_in(record["issue_url"]), []).append(record)
-            else:
-                issues.append(record)
-        if not isinstance(value, list | dict):
-            raise ImportFileError("GitHub", "it should be a list of issues or of comments")
+    events: dict[str, list[Record]] = {}
+    for record in chain.from_iterable(map(_read_file, files)):
+        if "issue_url" in record:
+            comments.setdefault(_key_in(record["issue_url"]), []).append(record)
+        elif "event" in record and "number" not in record:
+            events.setdefault(_key_in(mapping(record.get("issue")).get("url")), []).append(record)
+        else:
+            issues.append(record)
     if issues and not any("number" in record for record in issues):
         raise ImportFileError("GitHub", "no record has a number; export GET /repos/OWNER/NAME/issues")
     for record in issues:
-        issue = _read_issue(record, comments.pop(str(record.get("number")), []), left)
+        issue = _read_issue(record, _pop(comments, record), _pop(events, record), left)
         if issue is not None:
             yield issue
     for number, rest in comments.items():
-        left.add("comments of pull requests and of issues that are not in the file", f"#{number}", len(rest))
+        left.add("comments of pull requests and of issues that are not in the file", number, len(rest))
+    for number, rest in events.items():
+        left.add("events of pull requests and of issues that are not in the file", number, len(rest))
 
 
-def _number_in(url: object) -> str:
+def _read_file(content: bytes) -> Iterator[Record]:
+    value = load_json(content, "GitHub")
+    if isinstance(value, dict):
+        value = [value] if "number" in value else [each for batch in value.values() for each in list_of(batch)]
+    if not isinstance(value, list):
+        raise ImportFileError("GitHub", "it should be a list of issues or of comments")
+    yield from iterate_records(value)
+
+
+def _key_in(url: object) -> str:
+    """Return `owner/name#7` in small letters, `#7` without a repository, nothing without an issue."""
     found = _ISSUE_NUMBER.search(str(url))
-    return found.group(1) if found else ""
+    return f"{found.group(1) or ''}#{found.group(2)}".lower() if found else ""
 
 
-def _read_issue(record: Record, comments: list[Record], left: NotCarried) -> ImportedIssue | None:
+def _pop(parts: dict[str, list[Record]], issue: Record) -> list[Record]:
+    number = issue.get("number")
+    return [*parts.pop(f"{'/'.join(_repository(issue))}#{number}".lower(), []), *parts.pop(f"#{number}", [])]
+
+
+def _repository(record: Record) -> tuple[str, str]:
+    found = _REPOSITORY.search(f"{record.get('repository_url')} {record.get('url')}")
+    return (found.group(1), found.group(2)) if found else ("github", "GitHub")
+
+
+def _read_issue(record: Record, comments: list[Record], events: list[Record], left: NotCarried) -> ImportedIssue | None:
     number, created = record.get("number"), parse_moment(record.get("created_at"))
     if "pull_request" in record:
         left.add("pull requests", f"#{number}")
@@ -58,8 +79,7 @@ def _read_issue(record: Record, comments: list[Record], left: NotCarried) -> Imp
     if not isinstance(number, int) or not text_of(record.get("title")).strip() or created is None:
         left.add("records without number, title or creation date", f"#{number}")
         return None
-    found = _REPOSITORY.search(f"{record.get('repository_url')} {record.get('url')}")
-    owner, name = found.groups() if found else ("github", "GitHub")
+    owner, name = _repository(record)
     closed = parse_moment(record.get("closed_at"))
     labels = [text_of(each.get("name")) for each in iterate_records(record.get("labels"))]
     fields = dict(filter(None, map(read_label, labels)))
@@ -88,13 +108,14 @@ def _read_issue(record: Record, comments: list[Record], left: NotCarried) -> Imp
         closed_at=closed if is_closed else None,
         url=text_of(record.get("html_url")) or None,
         comments=tuple(_read_comments(comments, created)),
+        changes=tuple(read_changes(events, NOBODY, f"#{number}", left)),
         links=links,
     )
 
 
 def _count_left(record: Record, key: str, left: NotCarried) -> None:
-    if len(record.get("assignees") or []) > 1:
-        left.add("further assignees", key, len(record["assignees"]) - 1)
+    if len(assignees := list_of(record.get("assignees"))) > 1:
+        left.add("further assignees", key, len(assignees) - 1)
     if record.get("milestone"):
         left.add("milestones", key)
     if mapping(record.get("reactions")).get("total_count"):

@@ -1,10 +1,12 @@
-"""Reading Jira: answers of its REST search, of Server and of Cloud."""
+"""Reading Jira: answers of its REST search, of Server and of Cloud, and its CSV export."""
 
 import re
 from collections.abc import Iterator
 from datetime import datetime
 
+from bugflow.tracker.imports.csv_tables import is_table
 from bugflow.tracker.imports.errors import ImportFileError
+from bugflow.tracker.imports.jira_csv import read_jira_csv
 from bugflow.tracker.imports.jira_markup import to_markdown
 from bugflow.tracker.imports.parsing import (
     Record,
@@ -53,23 +55,28 @@ _HISTORY_FIELDS = {
 
 
 def read_jira(files: list[bytes], left: NotCarried) -> Iterator[ImportedIssue]:
-    """Yield issues from answers of the search; keys are kept.
+    """Yield issues from answers of the search or CSV exports; keys are kept.
 
     Raises:
         ImportFileError: A file is not such an answer.
     """
     for content in files:
-        value = load_json(content, "Jira")
-        pages = [value] if isinstance(value, dict) else value
-        if not isinstance(pages, list):
-            raise ImportFileError("Jira", "it should be the answer of GET /rest/api/2/search")
-        for page in iterate_records(pages):
-            if "issues" not in page and "fields" not in page:
-                raise ImportFileError("Jira", 'it has no "issues"; export GET /rest/api/2/search')
-            for record in iterate_records(page.get("issues", [page])):
-                issue = _read_issue(record, left)
-                if issue is not None:
-                    yield issue
+        records = read_jira_csv(content, left) if is_table(content) else _read_answer(content)
+        for record in records:
+            issue = _read_issue(record, left)
+            if issue is not None:
+                yield issue
+
+
+def _read_answer(content: bytes) -> Iterator[Record]:
+    value = load_json(content, "Jira")
+    pages = [value] if isinstance(value, dict) else value
+    if not isinstance(pages, list):
+        raise ImportFileError("Jira", "it should be the answer of GET /rest/api/2/search")
+    for page in iterate_records(pages):
+        if "issues" not in page and "fields" not in page:
+            raise ImportFileError("Jira", 'it has no "issues"; export GET /rest/api/2/search')
+        yield from iterate_records(page.get("issues", [page]))
 
 
 def _read_issue(record: Record, left: NotCarried) -> ImportedIssue | None:

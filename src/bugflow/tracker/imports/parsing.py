@@ -1,6 +1,7 @@
 """Reading values that strangers wrote: JSON of any encoding, moments of any form, numbers or not."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 from bugflow.tracker.imports.errors import ImportFileError
 
 Record = dict[str, Any]
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Halves of characters: JSON can write them, no database can."""
 
 
 def decode(content: bytes) -> str:
@@ -18,6 +22,15 @@ def decode(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def is_guessed(content: bytes) -> bool:
+    """Whether a file is neither UTF-8 nor marked as UTF-16, so that it is read as Latin-1."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return not content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return False
 
 
 def load_json(content: bytes, source: str) -> Any:  # noqa: ANN401 -- JSON.
@@ -32,19 +45,21 @@ def load_json(content: bytes, source: str) -> Any:  # noqa: ANN401 -- JSON.
     except RecursionError as error:
         raise ImportFileError(source, "it is nested too deeply") from error
     except json.JSONDecodeError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
+        lines = [line for line in text.split("\n") if line.strip()]  # Not splitlines: U+2028 ends no line.
         if len(lines) > 1 and lines[0].lstrip().startswith("{") and lines[0].rstrip().endswith("}"):
             return [_load_line(line, number, source) for number, line in enumerate(lines, start=1)]
         raise ImportFileError(
             source, f"it is not JSON (line {error.lineno}, column {error.colno}: {error.msg})"
         ) from error
+    except ValueError as error:
+        raise ImportFileError(source, "it has a number of more digits than can be read") from error
 
 
 def _load_line(line: str, number: int, source: str) -> Any:  # noqa: ANN401 -- JSON.
     try:
         return json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ImportFileError(source, f"line {number} is not JSON") from error
+    except (ValueError, RecursionError) as error:
+        raise ImportFileError(source, f"line {number} is not JSON that can be read") from error
 
 
 def iterate_records(value: object) -> Iterator[Record]:
@@ -53,14 +68,27 @@ def iterate_records(value: object) -> Iterator[Record]:
         yield from (each for each in value if isinstance(each, dict))
 
 
+def list_of(value: object) -> list[Any]:
+    """Return the value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
 def mapping(value: object) -> Record:
     """Return the value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def text_of(value: object) -> str:
-    """Return a value as text; nothing is empty; NUL characters are dropped."""
-    return "" if value is None else str(value).replace("\0", "").replace("\r\n", "\n")
+    """Return a value as text; nothing is empty; lines end as on Unix."""
+    return exact_text_of(value).replace("\r\n", "\n")
+
+
+def exact_text_of(value: object) -> str:
+    """Return a value as text; nothing is empty; NUL characters are dropped, halves of characters replaced."""
+    if value is None:
+        return ""
+    text = str(value).replace("\0", "")
+    return text if text.isascii() else _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def parse_moment(value: object) -> datetime | None:

@@ -1,7 +1,7 @@
 """Where imported things go: projects, users and words of this installation."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import select
@@ -10,14 +10,15 @@ from sqlalchemy.orm import Session
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.roles import Role
 from bugflow.tracker.accounts.tables import User
-from bugflow.tracker.imports.records import ImportedIssue, ImportedUser
+from bugflow.tracker.imports.records import ImportedIssue, ImportedUser, fit_id
 from bugflow.tracker.imports.report import ImportReport
 from bugflow.tracker.imports.tables import ImportedRecord
-from bugflow.tracker.projects.service import create_project
+from bugflow.tracker.projects.service import create_project, ensure_components
 from bugflow.tracker.projects.tables import Project, Severity, Team
 from bugflow.tracker.projects.vocabularies import list_severities, list_teams
 
 SHORTEST_KEY, LONGEST_KEY = 2, 20
+LONGEST_COMPONENT = 120
 
 
 def derive_project_key(name: str) -> str:
@@ -35,16 +36,25 @@ class Places:
     """Finds, and where they are missing makes, what the records of one import refer to."""
 
     def __init__(
-        self, session: Session, *, namespace: str, project_key: str | None, actor: Actor, now: datetime
+        self,
+        session: Session,
+        *,
+        namespace: str,
+        project_key: str | None,
+        actor: Actor,
+        now: datetime,
+        accounts: Mapping[str, int],
     ) -> None:
         self._session = session
         self._namespace = namespace
         self._project_key = project_key
         self._actor = actor
         self._now = now
+        self._accounts = accounts
         self._projects: dict[str, Project] = {}
         self._severities: dict[int, dict[str, Severity]] = {}
         self._teams: dict[int, dict[str, Team]] = {}
+        self._components: dict[int, dict[str, int]] = {}
         self.users: dict[str, int] = {}
 
     def project_key_of(self, record: ImportedIssue) -> str:
@@ -63,13 +73,12 @@ class Places:
             self._projects[key] = project
         return self._projects[key]
 
-    def severity_id(self, project: Project, name: str | None) -> int | None:
-        """Return the number of a severity of the project, or none where it does not use it."""
+    def find_severity(self, project: Project, name: str | None) -> Severity | None:
+        """Return a severity of the project, or none where it does not use it."""
         if project.id not in self._severities:
             entries = list_severities(self._session, project.id)
             self._severities[project.id] = {entry.name.casefold(): entry for entry in entries}
-        entry = self._severities[project.id].get((name or "").casefold())
-        return entry.id if entry else None
+        return self._severities[project.id].get((name or "").casefold())
 
     def team_id(self, project: Project, names: Iterable[str]) -> int | None:
         """Return the number of the first team that one of these names names."""
@@ -78,22 +87,45 @@ class Places:
         known = self._teams[project.id]
         return next((known[name.casefold()].id for name in names if name.casefold() in known), None)
 
-    def ensure_users(self, wanted: Iterable[ImportedUser], report: ImportReport) -> None:
-        """Give every person a user: by e-mail address, by an earlier import, else an inactive one without password."""
-        missing = {user.login: user for user in wanted if user.login not in self.users}
-        if not missing:
-            return
+    def component_id(self, project: Project, name: str | None, others: Iterable[str | None] = ()) -> int | None:
+        """Return the number of a component, making it if it is missing, and with it `others` of the same project."""
+        if not name:
+            return None
+        known = self._components.setdefault(project.id, {})
+        if name[:LONGEST_COMPONENT] not in known:
+            wanted = {each[:LONGEST_COMPONENT]: None for each in (name, *others) if each}
+            known |= ensure_components(self._session, project, wanted)
+        return known[name[:LONGEST_COMPONENT]]
+
+    def find_users(self, wanted: Iterable[ImportedUser], report: ImportReport) -> dict[ImportedUser, int | None]:
+        """Return the user of each new person: from an earlier import, the file of people, or the e-mail address."""
+        people: dict[str, ImportedUser] = {}
+        for user in wanted:
+            if user.login not in self.users and (user.login not in people or user.email):
+                people[user.login] = user
+        if not people:
+            return {}
         earlier = select(ImportedRecord.source_id, ImportedRecord.target_id).where(
             ImportedRecord.namespace == self._namespace,
             ImportedRecord.kind == "user",
-            ImportedRecord.source_id.in_([login[:120] for login in missing]),
+            ImportedRecord.source_id.in_([fit_id(login) for login in people]),
         )
         known = {row.source_id: row.target_id for row in self._session.execute(earlier)}
-        emails = {user.email.lower() for user in missing.values() if user.email}
+        emails = {user.email.lower() for user in people.values() if user.email}
         by_email = {user.email: user.id for user in self._session.scalars(select(User).where(User.email.in_(emails)))}
-        for login, person in missing.items():
-            number = known.get(login[:120]) or by_email.get((person.email or "").lower())
-            self.users[login] = number or self._make_user(person, report)
+        found: dict[ImportedUser, int | None] = {}
+        for login, person in people.items():
+            email = (person.email or "").lower()
+            mapped, before = self._accounts.get(login.lower()) or self._accounts.get(email), known.get(fit_id(login))
+            if mapped and before and mapped != before:
+                report.left.add("accounts of people whom an earlier import made users (they stay those)", login)
+            found[person] = before or mapped or by_email.get(email)
+        return found
+
+    def ensure_users(self, wanted: Iterable[ImportedUser], report: ImportReport) -> None:
+        """Give every person a user; who has none gets an inactive one without password."""
+        for person, number in self.find_users(wanted, report).items():
+            self.users[person.login] = number or self._make_user(person, report)
 
     def _make_user(self, person: ImportedUser, report: ImportReport) -> int:
         user = User(name=(person.name or person.login)[:200], role=Role.TESTER, is_active=False, created_at=self._now)
@@ -103,10 +135,10 @@ class Places:
             ImportedRecord(
                 namespace=self._namespace,
                 kind="user",
-                source_id=person.login[:120],
+                source_id=fit_id(person.login),
                 target_id=user.id,
                 content_hash="",
             )
         )
-        report.new_users += 1
+        report.add_placeholder(person.login)
         return user.id

@@ -1,5 +1,6 @@
 """What a reader makes of another tracker's export: records in our words, and an account of what they cannot carry."""
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,6 +8,15 @@ from datetime import datetime
 from typing import Protocol
 
 EXAMPLES = 3
+LONGEST_ID = 120
+
+
+def fit_id(text: str) -> str:
+    """Return a name by which a record is remembered: itself where it is short enough, else with a digest at its end."""
+    if len(text) <= LONGEST_ID:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    return f"{text[: LONGEST_ID - len(digest) - 1]}~{digest}"
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,7 @@ class ImportedComment:
 class ImportedChange:
     """A field that changed in the other tracker."""
 
-    author: ImportedUser
+    author: ImportedUser | None
     at: datetime
     field: str
     old: str | None
@@ -61,7 +71,10 @@ class ImportedIssue:
     reporter: ImportedUser
     created_at: datetime
     updated_at: datetime
+    stack_trace: str = ""
     environment: str = ""
+    restricted: bool = False
+    team: str | None = None
     issue_type: str = "bug"
     status: str = "open"
     resolution: str | None = None
@@ -89,7 +102,7 @@ class ImportedIssue:
             yield self.assignee
         yield from self.watchers
         yield from (comment.author for comment in self.comments)
-        yield from (change.author for change in self.changes)
+        yield from (change.author for change in self.changes if change.author is not None)
 
 
 @dataclass

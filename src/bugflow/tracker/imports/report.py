@@ -5,6 +5,8 @@ from typing import Any
 
 from bugflow.tracker.imports.records import NotCarried
 
+MOST_PEOPLE = 200
+
 
 @dataclass
 class ImportReport:
@@ -21,7 +23,15 @@ class ImportReport:
     new_history: int = 0
     new_users: int = 0
     new_relations: int = 0
+    without_account: list[str] = field(default_factory=list)
+    """The first of the people who became users that cannot sign in."""
     left: NotCarried = field(default_factory=NotCarried)
+
+    def add_placeholder(self, login: str) -> None:
+        """Count a person without an account here."""
+        self.new_users += 1
+        if len(self.without_account) < MOST_PEOPLE:
+            self.without_account.append(login)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain values."""

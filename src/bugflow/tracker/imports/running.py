@@ -1,7 +1,9 @@
 """Running an import: batch by batch, each committed, so that a killed one goes on where it was."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import islice
+from types import MappingProxyType
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,8 +14,10 @@ from bugflow.core.errors import InvalidError
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.audit.service import record_audit
+from bugflow.tracker.imports.parsing import is_guessed
+from bugflow.tracker.imports.people import find_accounts
 from bugflow.tracker.imports.places import Places, derive_project_key, issue_key
-from bugflow.tracker.imports.records import ImportedIssue
+from bugflow.tracker.imports.records import ImportedIssue, NotCarried, fit_id
 from bugflow.tracker.imports.report import ImportReport
 from bugflow.tracker.imports.sources import READERS
 from bugflow.tracker.imports.writing import content_hash, find_earlier, write_batch, write_links
@@ -21,6 +25,9 @@ from bugflow.tracker.issues.tables import Issue
 from bugflow.tracker.projects.tables import Project
 
 BATCH = 250
+LONGEST_ISSUE_KEY = 60
+NOBODY = 0
+"""The number of no user."""
 
 ProgressCallback = Callable[[float], None]
 
@@ -40,42 +47,67 @@ def run_import(
     project_key: str | None,
     dry_run: bool,
     actor: Actor,
+    people: Mapping[str, str] = MappingProxyType({}),
     progress: ProgressCallback = lambda _: None,
 ) -> ImportReport:
     """Import files of one tracker, or with `dry_run` say what that would do.
+
+    `people` gives the e-mail address of the account here of a login or address there.
 
     This is an edge: each batch is a transaction of its own. Running it again, also after a kill, doubles nothing.
 
     Raises:
         UnknownSourceError: BugFlow does not read this tracker.
         ImportFileError: A file is not the export it should be.
+        PeopleFileError: An account of `people` is not here.
         MissingPermissionError: The actor may not import.
     """
     actor.require(Permission.MANAGE_IMPORTS)
     if source not in READERS:
         raise UnknownSourceError(source)
     report = ImportReport(source=source, dry_run=dry_run)
-    records = list({record.source_id: record for record in READERS[source](list(files), report.left)}.values())
     key = None if project_key is None else derive_project_key(project_key)
+    namespace = source if key is None else f"{source}:{key}"
+    for number, content in enumerate(files, start=1):
+        if is_guessed(content):
+            report.left.add("certainty about letters: files that are not UTF-8, read as Latin-1", f"file {number}")
+    records = _choose(READERS[source](list(files), report.left), key, report.left)
+    with database.snapshot() as session:
+        accounts = find_accounts(session, people)
+    open_places = partial(Places, namespace=namespace, project_key=key, actor=actor, now=utc_now(), accounts=accounts)
     if dry_run:
-        _plan(database, records, report, namespace=source, project_key=key, actor=actor)
+        _plan(database, records, report, open_places, namespace)
         return report
     steps = 2 * len(records) or 1
     for done, batch in _batches(records):
         with database.transaction() as session:
-            places = Places(session, namespace=source, project_key=key, actor=actor, now=utc_now())
-            write_batch(session, batch, places, namespace=source, report=report, now=utc_now())
+            write_batch(session, batch, open_places(session), namespace=namespace, report=report, now=utc_now())
         progress(done / steps)
-    for done, batch in _batches(records):
+    for done, batch in _batches([record for record in records if record.links]):
         with database.transaction() as session:
-            places = Places(session, namespace=source, project_key=key, actor=actor, now=utc_now())
-            write_links(session, batch, places, report=report, now=utc_now())
+            write_links(session, batch, open_places(session), report=report, now=utc_now())
         progress((len(records) + done) / steps)
+    progress(1.0)
     with database.transaction() as session:
         record_audit(
             session, actor, "import.finished", subject=("import", source), now=utc_now(), after=report.to_json()
         )
     return report
+
+
+def _choose(read: Iterable[ImportedIssue], project_key: str | None, left: NotCarried) -> list[ImportedIssue]:
+    """Return one record for each issue, the last that the files have, under one key each."""
+    by_key: dict[str, str] = {}
+    chosen: dict[str, ImportedIssue] = {}
+    for record in read:
+        key = issue_key(record, project_key or derive_project_key(record.project_key))
+        if len(key) > LONGEST_ISSUE_KEY:
+            left.add(f"issues whose key is longer than {LONGEST_ISSUE_KEY} characters", f"{key[:LONGEST_ISSUE_KEY]}…")
+        elif by_key.setdefault(key, record.source_id) != record.source_id:
+            left.add("issues whose key another issue in the files has", key)
+        else:
+            chosen[record.source_id] = record
+    return list(chosen.values())
 
 
 def _batches(records: list[ImportedIssue]) -> list[tuple[int, list[ImportedIssue]]]:
@@ -91,13 +123,11 @@ def _plan(
     database: Database,
     records: list[ImportedIssue],
     report: ImportReport,
-    *,
+    open_places: Callable[[Session], Places],
     namespace: str,
-    project_key: str | None,
-    actor: Actor,
 ) -> None:
     with database.snapshot() as session:
-        places = Places(session, namespace=namespace, project_key=project_key, actor=actor, now=utc_now())
+        places = open_places(session)
         for _, batch in _batches(records):
             _plan_batch(session, batch, places, report, namespace)
         keys = {places.project_key_of(record) for record in records}
@@ -108,11 +138,15 @@ def _plan(
 def _plan_batch(
     session: Session, batch: list[ImportedIssue], places: Places, report: ImportReport, namespace: str
 ) -> None:
+    for person, number in places.find_users((user for record in batch for user in record.users()), report).items():
+        places.users[person.login] = number or NOBODY
+        if number is None:
+            report.add_placeholder(person.login)
     earlier = find_earlier(session, namespace, batch)
     keys = {record.source_id: issue_key(record, places.project_key_of(record)) for record in batch}
     taken = set(session.scalars(select(Issue.key).where(Issue.key.in_(keys.values()))))
     for record in batch:
-        known = earlier.get(record.source_id[:120])
+        known = earlier.get(fit_id(record.source_id))
         if known is not None:
             same = known.content_hash == content_hash(record)
             report.unchanged_issues += same

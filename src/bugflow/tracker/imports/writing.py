@@ -2,29 +2,35 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from bugflow.tracker.imports.changing import write_changed
+from bugflow.tracker.imports.fields import issue_fields, issue_labels
 from bugflow.tracker.imports.places import Places, issue_key
-from bugflow.tracker.imports.records import ImportedIssue
+from bugflow.tracker.imports.records import ImportedIssue, fit_id
 from bugflow.tracker.imports.report import ImportReport
 from bugflow.tracker.imports.tables import ImportedRecord
-from bugflow.tracker.issues.tables import Comment, Issue, IssueChange, IssueLabel, IssueRelation, Watcher
-from bugflow.tracker.issues.text_index import IssueText, index_issues, write_texts
-from bugflow.tracker.issues.vocabulary import priority_rank
-from bugflow.tracker.projects.service import ensure_components
+from bugflow.tracker.issues.tables import (
+    Comment,
+    Issue,
+    IssueChange,
+    IssueLabel,
+    IssueRelation,
+    Watcher,
+)
+from bugflow.tracker.issues.text_index import IssueText, write_texts
 from bugflow.tracker.projects.tables import Project
 
-LONGEST_TITLE, LONGEST_LABEL, LONGEST_URL = 500, 80, 500
+LONGEST_URL = 500
 
 
 def content_hash(record: ImportedIssue) -> str:
     """Return a digest of everything the record says."""
-    return hashlib.sha256(repr(asdict(record)).encode(errors="replace")).hexdigest()
+    return hashlib.sha256(repr(record).encode()).hexdigest()
 
 
 def find_earlier(session: Session, namespace: str, records: Sequence[ImportedIssue]) -> dict[str, ImportedRecord]:
@@ -33,7 +39,7 @@ def find_earlier(session: Session, namespace: str, records: Sequence[ImportedIss
         select(ImportedRecord).where(
             ImportedRecord.namespace == namespace,
             ImportedRecord.kind == "issue",
-            ImportedRecord.source_id.in_([record.source_id[:120] for record in records]),
+            ImportedRecord.source_id.in_([fit_id(record.source_id) for record in records]),
         )
     )
     return {each.source_id: each for each in found}
@@ -51,17 +57,17 @@ def write_batch(
     """Write a batch of records: new ones wholly, changed ones as far as nobody changed them here."""
     places.ensure_users((user for record in records for user in record.users()), report)
     earlier = find_earlier(session, namespace, records)
-    fresh = {record.source_id: record for record in records if record.source_id[:120] not in earlier}
+    fresh = {record.source_id: record for record in records if fit_id(record.source_id) not in earlier}
     _write_new(session, list(fresh.values()), places, namespace=namespace, report=report, now=now)
     for record in records:
-        known = earlier.get(record.source_id[:120])
+        known = earlier.get(fit_id(record.source_id))
         if known is None:
             continue
         digest = content_hash(record)
         if known.content_hash == digest:
             report.unchanged_issues += 1
             continue
-        _write_changed(session, record, known, places, report)
+        write_changed(session, record, known, places, report)
         known.content_hash = digest
 
 
@@ -77,7 +83,7 @@ def _write_new(
     taken = _taken_keys(session, [issue_key(record, places.project_key_of(record)) for record in records])
     free = []
     for record in records:
-        key = issue_key(record, places.project_key_of(record))[:60]
+        key = issue_key(record, places.project_key_of(record))
         if key in taken:
             report.left.add("issues whose key is taken by another issue here", key)
         else:
@@ -85,7 +91,10 @@ def _write_new(
             free.append((record, key))
     if not free:
         return
-    rows = [_issue_row(session, record, key, places, report) for record, key in free]
+    named: dict[str, list[str | None]] = {}
+    for record, _ in free:
+        named.setdefault(places.project_key_of(record), []).append(record.component)
+    rows = [_issue_row(record, key, places, report, named) for record, key in free]
     ids = session.scalars(insert(Issue).returning(Issue.id, sort_by_parameter_order=True), rows).all()
     issues = list(zip(ids, (record for record, _ in free), strict=True))
     _write_parts(session, issues, places, namespace=namespace, report=report, now=now)
@@ -93,7 +102,7 @@ def _write_new(
         IssueText(
             number,
             record.title,
-            f"{record.description}\n\n{record.environment}",
+            f"{record.description}\n{record.stack_trace}\n{record.environment}",
             "\n".join(comment.body for comment in record.comments),
         )
         for number, record in issues
@@ -108,9 +117,14 @@ def _taken_keys(session: Session, keys: Sequence[str]) -> set[str]:
 
 
 def _issue_row(
-    session: Session, record: ImportedIssue, key: str, places: Places, report: ImportReport
+    record: ImportedIssue,
+    key: str,
+    places: Places,
+    report: ImportReport,
+    components: dict[str, list[str | None]],
 ) -> dict[str, Any]:
     project = places.get_project(record, report)
+    places.component_id(project, record.component, components[places.project_key_of(record)])
     return {
         "key": key,
         "project_id": project.id,
@@ -119,41 +133,8 @@ def _issue_row(
         "comment_count": len(record.comments),
         "created_at": record.created_at,
         "version": 1,
-        **_fields(session, record, project, places),
+        **issue_fields(record, project, places, report),
     }
-
-
-def _fields(session: Session, record: ImportedIssue, project: Project, places: Places) -> dict[str, Any]:
-    name = record.component
-    component = ensure_components(session, project, [name[:120]])[name[:120]] if name else None
-    team = places.team_id(project, [*([name] if name else []), *record.labels])
-    return {
-        "title": " ".join(record.title.split())[:LONGEST_TITLE],
-        "description": record.description,
-        "environment": record.environment,
-        "issue_type": record.issue_type,
-        "status": record.status,
-        "resolution": record.resolution,
-        "severity_id": places.severity_id(project, record.severity),
-        "team_id": team,
-        "component_id": component,
-        "priority_rank": priority_rank(record.priority),
-        "assignee_id": places.users[record.assignee.login] if record.assignee else None,
-        "due_on": _parse_day(record.due_on),
-        "story_points": record.story_points,
-        "estimated_hours": record.estimated_hours,
-        "actual_hours": record.actual_hours,
-        "updated_at": record.updated_at,
-        "resolved_at": record.resolved_at,
-        "closed_at": record.closed_at,
-    }
-
-
-def _parse_day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat((text or "")[:10])
-    except ValueError:
-        return None
 
 
 def _write_parts(
@@ -179,7 +160,7 @@ def _write_parts(
     changes = [
         {
             "issue_id": number,
-            "actor_id": places.users[change.author.login],
+            "actor_id": places.users[change.author.login] if change.author else None,
             "at": change.at,
             "field": change.field,
             "old": change.old,
@@ -188,19 +169,18 @@ def _write_parts(
         for number, record in issues
         for change in record.changes
     ]
-    labels = {(number, label[:LONGEST_LABEL]) for number, record in issues for label in record.labels}
     watchers = {(number, places.users[user.login]) for number, record in issues for user in record.watchers}
     records = [
         {
             "namespace": namespace,
             "kind": "issue",
-            "source_id": record.source_id[:120],
+            "source_id": fit_id(record.source_id),
             "target_id": number,
             "content_hash": content_hash(record),
         }
         for number, record in issues
     ]
-    label_rows = [{"issue_id": number, "label": label} for number, label in sorted(labels)]
+    label_rows = [{"issue_id": number, "label": label} for number, record in issues for label in issue_labels(record)]
     watcher_rows = [{"issue_id": number, "user_id": user, "since": now} for number, user in sorted(watchers)]
     for table, rows in (
         (Comment, comments),
@@ -227,46 +207,6 @@ def _raise_counters(session: Session, keys: Sequence[tuple[int, str]]) -> None:
             .where(Project.id == project_id, Project.last_issue_number < last)
             .values(last_issue_number=last)
         )
-
-
-def _write_changed(
-    session: Session,
-    record: ImportedIssue,
-    known: ImportedRecord,
-    places: Places,
-    report: ImportReport,
-) -> None:
-    issue = session.get(Issue, known.target_id)
-    if issue is None:
-        report.left.add("changes of issues that were deleted here", record.key)
-        return
-    present = {
-        (each.author_id, each.created_at, each.body)
-        for each in session.scalars(select(Comment).where(Comment.issue_id == issue.id))
-    }
-    new = [
-        comment
-        for comment in record.comments
-        if (places.users[comment.author.login], comment.created_at, comment.body) not in present
-    ]
-    for comment in new:
-        author = places.users[comment.author.login]
-        created, updated = comment.created_at, comment.updated_at
-        session.add(
-            Comment(issue_id=issue.id, author_id=author, body=comment.body, created_at=created, updated_at=updated)
-        )
-    report.new_comments += len(new)
-    if issue.version == 1:
-        project = session.get_one(Project, issue.project_id)
-        values = _fields(session, record, project, places) | {"comment_count": Issue.comment_count + len(new)}
-        session.execute(update(Issue).where(Issue.id == issue.id).values(**values))
-        report.changed_issues += 1
-    else:
-        values = {"comment_count": Issue.comment_count + len(new)}
-        session.execute(update(Issue).where(Issue.id == issue.id).values(**values))
-        report.kept_local += 1
-        report.left.add("changes of issues that were changed here too (ours are kept)", issue.key)
-    index_issues(session, [issue.id])
 
 
 def write_links(

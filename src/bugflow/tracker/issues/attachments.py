@@ -16,6 +16,11 @@ from bugflow.tracker.issues.tables import Attachment, Issue
 
 LONGEST_FILENAME = 200
 
+DEVICE_NAMES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
+)
+"""What Windows takes for a device, whatever the ending; a file saved under such a name would be lost."""
+
 INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "text/plain"})
 """What a browser may show; everything else is only downloaded."""
 
@@ -111,6 +116,8 @@ def clean_filename(filename: str) -> str:
     printable = "".join(character for character in last if character.isprintable()).strip(" .")
     if not printable:
         return "file"
+    if printable.split(".", maxsplit=1)[0].lower() in DEVICE_NAMES:
+        printable = f"_{printable}"
     path = PurePath(printable)
     suffix = path.suffix[:20]
     return path.stem[: LONGEST_FILENAME - len(suffix)] + suffix

@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import DatabaseDep, ReadSession, SettingsDep, StorageDep, WriteSession
+from bugflow.core.http.openapi import describe_files
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.issues.api import require_user_id
 from bugflow.tracker.issues.attachments import INLINE_TYPES, attach_file, remove_attachment
@@ -54,7 +55,7 @@ def attach(
     return AttachmentRead.of(attachment)
 
 
-@router.get("/{attachment}")
+@router.get("/{attachment}", response_class=StreamingResponse, responses=describe_files("*/*"))
 def download(
     issue: str, attachment: UUID, session: ReadSession, actor: ActorDep, storage: StorageDep
 ) -> StreamingResponse:

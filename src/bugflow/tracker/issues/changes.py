@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bugflow.tracker.accounts.queries import find_user
 from bugflow.tracker.accounts.tables import User
 from bugflow.tracker.issues.errors import FieldValueError
-from bugflow.tracker.issues.tables import Issue, IssueLabel
+from bugflow.tracker.issues.tables import NO_SEVERITY, Issue, IssueLabel
 from bugflow.tracker.issues.vocabulary import priority_name, priority_rank
 from bugflow.tracker.projects.tables import Component, Project, Severity, Team
 from bugflow.tracker.projects.vocabularies import get_component, get_severity, get_team
@@ -45,17 +45,6 @@ class FieldChange:
     new: str | None
 
 
-def find_user_by_reference(session: Session, reference: str | int | UUID) -> User | None:
-    """Return a user by UUID, number or e-mail address."""
-    text = str(reference).strip()
-    if text.isascii() and text.isdigit():
-        return session.get(User, int(text)) if len(text) < 10 else None  # noqa: PLR2004 -- Digits of a 32-bit number.
-    try:
-        return session.scalars(select(User).where(User.uuid == UUID(text))).first()
-    except ValueError:
-        return session.scalars(select(User).where(User.email == text.lower())).first()
-
-
 def apply_changes(session: Session, issue: Issue, project: Project, changes: Mapping[str, Any]) -> list[FieldChange]:
     """Set fields of an issue and return those whose value is another now; status and sprint have their own verbs.
 
@@ -76,7 +65,7 @@ def apply_changes(session: Session, issue: Issue, project: Project, changes: Map
 def _set_plain(issue: Issue, field: str, value: Any) -> FieldChange | None:  # noqa: ANN401 -- Any field's value.
     if field == "title":
         value = " ".join(str(value).split())
-        if not value:
+        if not any(character.isprintable() and not character.isspace() for character in value):
             raise FieldValueError("title", "A title cannot be empty. Say in a few words what is wrong.")
     if isinstance(value, str) and "\0" in value:
         raise FieldValueError(field, f"The {field.replace('_', ' ')} contains a NUL character. Remove it.")
@@ -102,7 +91,7 @@ def _readable(value: Any) -> str | None:  # noqa: ANN401 -- Any field's value.
 def _set_severity(session: Session, issue: Issue, project: Project, name: str | None) -> FieldChange | None:
     old = session.get(Severity, issue.severity_id) if issue.severity_id is not None else None
     new = None if name is None else get_severity(session, project, name)
-    issue.severity_id = new.id if new else None
+    issue.severity_id, issue.severity_rank = (new.id, new.rank) if new else (None, NO_SEVERITY)
     return _named_change("severity", old, new)
 
 
@@ -129,7 +118,7 @@ def _named_change(
 
 
 def _set_assignee(session: Session, issue: Issue, _: Project, reference: Any) -> FieldChange | None:  # noqa: ANN401 -- UUID, number or e-mail.
-    new = None if reference is None else find_user_by_reference(session, reference)
+    new = None if reference is None else find_user(session, reference)
     if reference is not None and (new is None or not new.is_active):
         raise FieldValueError("assignee", f"There is no active user {str(reference)!r} to assign to.")
     old = session.get(User, issue.assignee_id) if issue.assignee_id is not None else None
@@ -149,6 +138,8 @@ def _set_priority(_: Session, issue: Issue, __: Project, name: str | None) -> Fi
 
 def _set_labels(session: Session, issue: Issue, _: Project, labels: list[str]) -> FieldChange | None:
     wanted = sorted({" ".join(label.split()) for label in labels if label.strip()})
+    if any("\0" in label for label in wanted):
+        raise FieldValueError("labels", "A label contains a NUL character. Remove it.")
     if len(wanted) > MOST_LABELS:
         raise FieldValueError("labels", f"An issue has at most {MOST_LABELS} labels, these are {len(wanted)}.")
     rows = session.scalars(select(IssueLabel).where(IssueLabel.issue_id == issue.id)).all()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bugflow.core.errors import ConflictError, FieldProblem, ForbiddenError, InvalidError, NotFoundError
+from bugflow.core.errors import ConflictError, FieldProblem, ForbiddenError, InvalidError, NotFoundError, StaleError
 
 
 class IssueNotFoundError(NotFoundError):
@@ -33,19 +33,11 @@ class RelationNotFoundError(NotFoundError):
         super().__init__(f"Relation {relation_id} does not exist, or you may not see it.")
 
 
-class StaleIssueError(ConflictError):
-    """Somebody else changed the issue since it was read.
-
-    Attributes:
-        current_version: The version to read again.
-    """
+class StaleIssueError(StaleError):
+    """Somebody else changed the issue since it was read."""
 
     def __init__(self, key: str, expected: int, current: int) -> None:
-        super().__init__(
-            f"Issue {key} was changed by someone else: you edited version {expected}, it is now version {current}. "
-            "Read it again and repeat your change."
-        )
-        self.current_version = current
+        super().__init__(f"Issue {key}", expected, current)
 
 
 class StatusChangeError(ConflictError):

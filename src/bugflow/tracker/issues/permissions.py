@@ -38,6 +38,15 @@ def require_may_change(issue: Issue, fields: Collection[str], *, actor: Actor) -
     raise MayNotChangeIssueError(issue.key, sorted(refused), who)
 
 
+def may_change(issue: Issue, fields: Collection[str], *, actor: Actor) -> bool:
+    """Whether the actor may change these fields of the issue."""
+    try:
+        require_may_change(issue, fields, actor=actor)
+    except MayNotChangeIssueError:
+        return False
+    return True
+
+
 def require_may_set_status(issue: Issue, status: str, *, actor: Actor) -> None:
     """Refuse a status that only a developer or manager may set: reporters close and reopen.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Integer, String, Uuid, and_, column, func, or_, select, table, true
 from sqlalchemy.orm import Session
 
 from bugflow.tracker.accounts.actor import Actor
@@ -28,6 +28,22 @@ LARGEST_NUMBER = 2**31 - 1
 DIGITS = len(str(LARGEST_NUMBER))
 
 
+_SPRINTS = table(
+    "sprints", column("id", Integer), column("uuid", Uuid), column("name", String), column("state", String)
+)
+"""What an issue shows of its sprint; by name, because the area of sprints builds on this one."""
+
+
+@dataclass(frozen=True)
+class SprintName:
+    """The sprint an issue is in."""
+
+    id: int
+    uuid: UUID
+    name: str
+    state: str
+
+
 @dataclass(frozen=True)
 class IssueView:
     """An issue with everything a list shows of it."""
@@ -40,6 +56,7 @@ class IssueView:
     assignee: User | None
     reporter: User
     labels: tuple[str, ...]
+    sprint: SprintName | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +134,7 @@ def view_issues(session: Session, issues: Sequence[Issue]) -> list[IssueView]:
     severities = _by_id(session, Severity, (issue.severity_id for issue in issues))
     teams = _by_id(session, Team, (issue.team_id for issue in issues))
     components = _by_id(session, Component, (issue.component_id for issue in issues))
+    sprints = _name_sprints(session, {issue.sprint_id for issue in issues if issue.sprint_id is not None})
     users = _by_id(session, User, (each for issue in issues for each in (issue.assignee_id, issue.reporter_id)))
     return [
         IssueView(
@@ -128,9 +146,17 @@ def view_issues(session: Session, issues: Sequence[Issue]) -> list[IssueView]:
             assignee=users.get(issue.assignee_id),
             reporter=users[issue.reporter_id],
             labels=tuple(labels.get(issue.id, ())),
+            sprint=sprints.get(issue.sprint_id),
         )
         for issue in issues
     ]
+
+
+def _name_sprints(session: Session, numbers: set[int]) -> dict[int | None, SprintName]:
+    if not numbers:
+        return {}
+    rows = session.execute(select(_SPRINTS).where(_SPRINTS.c.id.in_(numbers)))
+    return {row.id: SprintName(row.id, row.uuid, row.name, row.state) for row in rows}
 
 
 def view_issue(session: Session, issue: Issue) -> IssueView:

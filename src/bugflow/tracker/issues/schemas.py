@@ -119,6 +119,16 @@ class UserBrief(BaseModel):
     name: str
 
 
+class SprintBrief(BaseModel):
+    """The sprint an issue is in."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID = Field(validation_alias="uuid")
+    name: str
+    state: str
+
+
 class IssueRead(BaseModel):
     """An issue."""
 
@@ -141,6 +151,7 @@ class IssueRead(BaseModel):
     assignee: UserBrief | None
     reporter: UserBrief
     labels: list[str]
+    sprint: SprintBrief | None
     due_on: date | None
     story_points: float | None
     estimated_hours: float | None
@@ -171,6 +182,7 @@ class IssueRead(BaseModel):
                 "assignee": UserBrief.model_validate(view.assignee) if view.assignee else None,
                 "reporter": UserBrief.model_validate(view.reporter),
                 "labels": list(view.labels),
+                "sprint": SprintBrief.model_validate(view.sprint) if view.sprint else None,
             }
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -31,8 +32,11 @@ def report_issue(
     actor: Actor,
     now: datetime,
     fields: Mapping[str, Any] | None = None,
+    uuid: UUID | None = None,
 ) -> Issue:
     """Create an issue with the next key of its project; its reporter watches it.
+
+    A `uuid` given by the client lets it find out whether an earlier attempt has arrived.
 
     `fields` are those that `changes.CHANGEABLE_FIELDS` names, but status and resolution.
 
@@ -44,6 +48,7 @@ def report_issue(
     actor.require(Permission.REPORT_ISSUES)
     require_active(project)
     issue = Issue(
+        uuid=uuid or uuid4(),
         project_id=project.id,
         key=take_issue_key(session, project),
         title="",

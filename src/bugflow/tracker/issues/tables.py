@@ -3,14 +3,20 @@
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bugflow.core.database import Table, UtcDateTime
 
+NO_SEVERITY = -1
+"""The rank of an issue without severity: below every severity."""
+
 
 class Issue(Table):
-    """A bug, story or task. `id` is its number in the installation, `key` its name in the project."""
+    """A bug, story or task. `id` is its number in the installation, `key` its name in the project.
+
+    `severity_rank` repeats the rank of its severity, which never changes, for an index to order by.
+    """
 
     __tablename__ = "issues"
     __table_args__ = (
@@ -24,7 +30,7 @@ class Issue(Table):
         Index("ix_issues_severity_updated", "severity_id", "updated_at", "id"),
         Index("ix_issues_team_status_updated", "team_id", "status", "updated_at", "id"),
         Index("ix_issues_component_updated", "component_id", "updated_at", "id"),
-        Index("ix_issues_due", "due_on", "id"),
+        Index("ix_issues_severity_rank", "severity_rank", "id"),
         CheckConstraint("status IN ('open', 'in_progress', 'resolved', 'closed')", name="status"),
         CheckConstraint("issue_type IN ('bug', 'story', 'task')", name="issue_type"),
         CheckConstraint("priority_rank BETWEEN 1 AND 5", name="priority_rank"),
@@ -42,6 +48,7 @@ class Issue(Table):
     status: Mapped[str] = mapped_column(String(20), default="open")
     resolution: Mapped[str | None] = mapped_column(String(20))
     severity_id: Mapped[int | None] = mapped_column(ForeignKey("severities.id"))
+    severity_rank: Mapped[int] = mapped_column(default=NO_SEVERITY)
     team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"))
     component_id: Mapped[int | None] = mapped_column(ForeignKey("components.id"))
     priority_rank: Mapped[int | None]
@@ -62,6 +69,15 @@ class Issue(Table):
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 -- SQLAlchemy's declaration.
+
+
+PRIORITY_ORDER = func.coalesce(Issue.priority_rank, literal_column("0"))
+DUE_ORDER = func.coalesce(Issue.due_on, literal_column("'9999-12-31'"))
+"""What lists are ordered by: literally as in the indexes, or these are not used."""
+
+Index("ix_issues_priority_order", PRIORITY_ORDER, Issue.id)
+Index("ix_issues_due_order", DUE_ORDER, Issue.id)
+Index("ix_issues_due", Issue.due_on)
 
 
 class Comment(Table):
@@ -136,7 +152,7 @@ class IssueLabel(Table):
     """A label on an issue."""
 
     __tablename__ = "issue_labels"
-    __table_args__ = (Index("ix_issue_labels_label", "label", "issue_id"),)
+    __table_args__ = (Index("ix_issue_labels_label", text("lower(label)"), "issue_id"),)
 
     issue_id: Mapped[int] = mapped_column(ForeignKey("issues.id"), primary_key=True)
     label: Mapped[str] = mapped_column(String(80), primary_key=True)

@@ -72,6 +72,30 @@ def index_issues(session: Session, issue_ids: Iterable[int]) -> None:
         write_texts(session.connection(), _read_texts(session, ids[start : start + BATCH]))
 
 
+def reindex_after(session: Session, issue_id: int, *, limit: int = BATCH) -> tuple[int, int]:
+    """Write the full-text rows of the next issues anew; return the last one's number and how many they were."""
+    ids = session.scalars(select(Issue.id).where(Issue.id > issue_id).order_by(Issue.id).limit(limit)).all()
+    index_issues(session, ids)
+    return (ids[-1] if ids else issue_id), len(ids)
+
+
+def delete_left_over_rows(session: Session) -> None:
+    """Delete full-text rows that belong to no issue; PostgreSQL has none, by its foreign key."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("DELETE FROM issue_text WHERE rowid NOT IN (SELECT id FROM issues)"))
+
+
+def count_stale_rows(session: Session) -> tuple[int, int]:
+    """Return how many issues have no full-text row, and how many rows have no issue."""
+    if session.get_bind().dialect.name == "sqlite":  # The table of sizes has one short row for each long one.
+        rows = "SELECT id FROM issue_text_docsize"
+    else:
+        rows = "SELECT issue_id FROM issue_text"
+    lacking = text(f"SELECT count(*) FROM issues WHERE id NOT IN ({rows})")  # noqa: S608 -- A constant.
+    left_over = text(f"SELECT count(*) FROM ({rows} EXCEPT SELECT id FROM issues) AS each")  # noqa: S608 -- The same.
+    return session.scalar(lacking) or 0, session.scalar(left_over) or 0
+
+
 def _read_texts(session: Session, issue_ids: Sequence[int]) -> list[IssueText]:
     comments: dict[int, list[str]] = {}
     for issue_id, body in session.execute(

@@ -6,7 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+from bugflow.tracker.accounts.schemas import NO_NUL, PRINTABLE
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=PRINTABLE)]
+ProjectName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120, pattern=PRINTABLE)]
 ProjectKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{1,19}$")]
 
 
@@ -14,16 +17,16 @@ class ProjectCreate(BaseModel):
     """A new project."""
 
     key: ProjectKey = Field(description="Short name in issue keys, e.g. WEB.")
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
-    description: str = Field(default="", max_length=10_000)
+    name: ProjectName
+    description: str = Field(default="", max_length=10_000, pattern=NO_NUL)
     visibility: Literal["internal", "private"] = "internal"
 
 
 class ProjectPatch(BaseModel):
     """What to change of a project; what is left out stays."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)] | None = None
-    description: str | None = Field(default=None, max_length=10_000)
+    name: ProjectName | None = None
+    description: str | None = Field(default=None, max_length=10_000, pattern=NO_NUL)
     visibility: Literal["internal", "private"] | None = None
     archived: bool | None = None
 
@@ -61,14 +64,16 @@ class EntryCreate(BaseModel):
 class SeverityCreate(BaseModel):
     """A new severity; a higher rank is worse."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=PRINTABLE)]
     rank: int = Field(ge=0, le=1000)
 
 
 class EntryPatch(BaseModel):
     """Rename, archive or restore."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)] | None = None
+    name: (
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=PRINTABLE)] | None
+    ) = None
     archived: bool | None = None
 
 

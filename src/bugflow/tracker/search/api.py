@@ -1,5 +1,6 @@
 """Finding issues and keeping searches over HTTP."""
 
+from itertools import islice
 from typing import Annotated
 from uuid import UUID
 
@@ -13,9 +14,10 @@ from bugflow.tracker.issues.api import require_user_id
 from bugflow.tracker.issues.queries import view_issues
 from bugflow.tracker.issues.schemas import IssueRead
 from bugflow.tracker.projects.queries import get_project
+from bugflow.tracker.search.board import COUNTED, read_board
 from bugflow.tracker.search.language import parse_query
 from bugflow.tracker.search.queries import search_issues
-from bugflow.tracker.search.schemas import SavedSearchCreate, SavedSearchRead
+from bugflow.tracker.search.schemas import BoardColumnRead, SavedSearchCreate, SavedSearchRead
 from bugflow.tracker.search.service import forget_search, list_saved_searches, save_search
 
 router = APIRouter(tags=["search"])
@@ -33,6 +35,28 @@ def find_issues(
     page = search_issues(session, actor, parse_query(q), limit=limit, cursor=cursor)
     items = [IssueRead.of(view) for view in view_issues(session, page.issues)]
     return Page(items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/board")
+def show_board(
+    session: ReadSession,
+    actor: ActorDep,
+    q: Annotated[str, Query(max_length=1000, description="For example: project:WEB team:Backend")] = "",
+    limit: Annotated[int, Query(ge=1, le=100, description="Issues of each column.")] = 50,
+) -> list[BoardColumnRead]:
+    """Read the board: a column for every status, with its first issues and how many there are."""
+    columns = read_board(session, actor, parse_query(q), limit=limit)
+    views = iter(view_issues(session, [issue for column in columns for issue in column.issues]))
+    return [
+        BoardColumnRead(
+            status=column.status,
+            count=column.count,
+            count_is_exact=column.count < COUNTED,
+            issues=[IssueRead.of(view) for view in islice(views, len(column.issues))],
+            next_cursor=column.next_cursor,
+        )
+        for column in columns
+    ]
 
 
 @router.get("/saved-searches")

@@ -132,7 +132,7 @@ def _named(session: Session, field: str, name: str) -> Condition:
     if name.lower() == NOTHING:
         return column.is_(None)  # type: ignore[no-any-return]
     named = func.lower(table.name) == name.lower()
-    if field == "sprint" and name.lower() == "active":
+    if field == "sprint" and name.lower() in {"active", "current"}:
         named = or_(named, Sprint.state == "active")
     return column.in_(_ids(session, select(table.id).where(named)))  # type: ignore[no-any-return]
 

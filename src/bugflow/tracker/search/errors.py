@@ -31,3 +31,11 @@ class SavedSearchNotFoundError(NotFoundError):
 
     def __init__(self, reference: object) -> None:
         super().__init__(f"There is no saved search {reference} that you may see.")
+
+
+class SearchNameError(InvalidError):
+    """A search is kept under a name."""
+
+    def __init__(self) -> None:
+        problem = "Give the search a name of at most 100 characters."
+        super().__init__(problem, fields=[FieldProblem("name", problem)])

@@ -1,11 +1,12 @@
 """The query language of issue lists: `is:open team:Backend severity:high,critical created:>2026-01-01 "null pointer"`.
 
 Words and quoted phrases must all occur in title, text or comments. `field:value` filters, `field:a,b` takes either,
-`-` before a word or filter turns it round, `sort:field-asc` or `-desc` orders.
+`-` before a word or filter turns it round, `sort:field-asc` or `-desc` orders. `OR` between parts takes either side,
+and parentheses group: `team:Backend (crash OR "out of memory") -(label:flaky severity:low)`.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from bugflow.tracker.issues.vocabulary import ISSUE_TYPES, PRIORITIES, RESOLUTIONS, STATUSES
@@ -13,6 +14,8 @@ from bugflow.tracker.search.errors import QuerySyntaxError, unknown_word
 
 LONGEST_QUERY = 1000
 MOST_TERMS = 40
+DEEPEST = 8
+EITHER = "OR"
 
 STATES = ("open", "closed", "in_progress", "resolved", "unassigned", "overdue", "duplicate", "watched", "restricted")
 HAVING = ("attachment", "comments", "trace", "due", "points")
@@ -76,13 +79,25 @@ class Sort:
 
 
 @dataclass(frozen=True)
+class Group:
+    """At least one of the alternatives must hold; or, turned round, none."""
+
+    alternatives: "tuple[Query, ...]"
+    negated: bool = False
+
+
+@dataclass(frozen=True)
 class Query:
     """What a query asks for; everything must hold."""
 
     filters: tuple[Filter, ...] = ()
     ranges: tuple[Range, ...] = ()
     words: tuple[Words, ...] = ()
+    groups: tuple[Group, ...] = ()
     sort: Sort | None = None
+
+
+Part = Filter | Range | Words | Group | Sort
 
 
 def parse_query(text: str, *, today: date | None = None) -> Query:
@@ -93,25 +108,101 @@ def parse_query(text: str, *, today: date | None = None) -> Query:
     """
     if len(text) > LONGEST_QUERY:
         raise QuerySyntaxError(f"it has {len(text)} characters, at most {LONGEST_QUERY} are read.", LONGEST_QUERY)
-    text = text.replace("\0", " ").rstrip()
-    parts: list[Filter | Range | Words | Sort] = []
-    position = 0
-    while position < len(text):
-        token = _TOKEN.match(text, position)
+    reader = _Reader(text.replace("\0", " ").rstrip(), today or datetime.now(UTC).date())
+    alternatives = reader.read_alternatives(depth=0)
+    query = alternatives[0] if len(alternatives) == 1 else Query(groups=(Group(tuple(alternatives)),))
+    return replace(query, sort=reader.sort)
+
+
+class _Reader:
+    """Goes through a query from left to right."""
+
+    def __init__(self, text: str, today: date) -> None:
+        self._text = text
+        self._today = today
+        self._position = 0
+        self._count = 0
+        self.sort: Sort | None = None
+
+    def read_alternatives(self, *, depth: int) -> list[Query]:
+        """Read up to the end, or to the parenthesis that closes this group."""
+        alternatives: list[Query] = []
+        while True:
+            start = self._position
+            alternatives.append(self._read_conjunction(depth))
+            if not self._take(EITHER, whole=True):
+                break
+            if alternatives[-1] == Query() or self._at_end(depth):
+                raise QuerySyntaxError(f"{EITHER} stands between two things to look for.", start)
+        return alternatives
+
+    def _read_conjunction(self, depth: int) -> Query:
+        parts: list[Part] = []
+        while not self._at_end(depth) and not self._sees(EITHER, whole=True):
+            parts.append(self._read_group(depth) or self._read_term(depth))
+            self._count += 1
+            if self._count > MOST_TERMS:
+                raise QuerySyntaxError(f"it has more than {MOST_TERMS} parts, at most {MOST_TERMS} are read.", 0)
+        self.sort = next((part for part in reversed(parts) if isinstance(part, Sort)), self.sort)
+        return Query(
+            filters=tuple(part for part in parts if isinstance(part, Filter)),
+            ranges=tuple(part for part in parts if isinstance(part, Range)),
+            words=tuple(part for part in parts if isinstance(part, Words) and part.text),
+            groups=tuple(part for part in parts if isinstance(part, Group)),
+        )
+
+    def _read_group(self, depth: int) -> Group | None:
+        start = self._position
+        negated = self._take("-(")
+        if not negated and not self._take("("):
+            return None
+        if depth == DEEPEST:
+            raise QuerySyntaxError(f"parentheses are nested more than {DEEPEST} deep.", start)
+        alternatives = self.read_alternatives(depth=depth + 1)
+        if not self._take(")"):
+            raise QuerySyntaxError("a parenthesis is not closed.", start)
+        return Group(tuple(alternatives), negated)
+
+    def _read_term(self, depth: int) -> Part:
+        token = _TOKEN.match(self._text, self._position)
         if token is None:
-            raise QuerySyntaxError("a quotation mark is not closed.", position)
+            raise QuerySyntaxError("a quotation mark is not closed.", self._position)
+        if depth:  # `(a OR b)`: the end of the group is no part of its last word.
+            token = _TOKEN.fullmatch(self._text, self._position, _find_closing(token)) or token
         start = token.end() - len(token.group().lstrip())
-        parts.append(_read_token(token, start, today or datetime.now(UTC).date()))
-        position = token.end()
-    if len(parts) > MOST_TERMS:
-        raise QuerySyntaxError(f"it has {len(parts)} parts, at most {MOST_TERMS} are read.", 0)
-    sorts = [part for part in parts if isinstance(part, Sort)]
-    return Query(
-        filters=tuple(part for part in parts if isinstance(part, Filter)),
-        ranges=tuple(part for part in parts if isinstance(part, Range)),
-        words=tuple(part for part in parts if isinstance(part, Words) and part.text),
-        sort=sorts[-1] if sorts else None,
-    )
+        self._position = token.end()
+        return _read_token(token, start, self._today)
+
+    def _at_end(self, depth: int) -> bool:
+        self._skip_space()
+        return self._position >= len(self._text) or (depth > 0 and self._sees(")"))
+
+    def _sees(self, sign: str, *, whole: bool = False) -> bool:
+        self._skip_space()
+        end = self._position + len(sign)
+        following = self._text[end : end + 1]
+        ended = not following or following.isspace() or following in "()"
+        return self._text.startswith(sign, self._position) and (ended or not whole)
+
+    def _take(self, sign: str, *, whole: bool = False) -> bool:
+        seen = self._sees(sign, whole=whole)
+        self._position += len(sign) if seen else 0
+        return seen
+
+    def _skip_space(self) -> None:
+        while self._position < len(self._text) and self._text[self._position].isspace():
+            self._position += 1
+
+
+def _find_closing(token: re.Match[str]) -> int:
+    """Return where a word ends: before a parenthesis that closes none of its own, as in `x)`, but not in `main()`."""
+    text, depth, quoted = token.string, 0, False
+    for position in range(token.start("value"), token.end("value")):
+        quoted ^= text[position] == '"' and text[position - 1] != "\\"
+        depth += 0 if quoted else {"(": 1, ")": -1}.get(text[position], 0)
+        if depth < 0:
+            return position
+    return token.end()
 
 
 def _read_token(token: re.Match[str], start: int, today: date) -> Filter | Range | Words | Sort:

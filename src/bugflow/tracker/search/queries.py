@@ -5,19 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from bugflow.core.http.pagination import CursorError, decode_cursor, encode_cursor
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.issues.queries import visible_to
-from bugflow.tracker.issues.tables import Issue
-from bugflow.tracker.projects.tables import Severity
+from bugflow.tracker.issues.tables import DUE_ORDER, PRIORITY_ORDER, Issue
 from bugflow.tracker.search.conditions import build_conditions
 from bugflow.tracker.search.full_text import match_condition, rank_candidates, searchable
-from bugflow.tracker.search.language import Query, Sort
+from bugflow.tracker.search.language import Group, Query, Sort
 
-FAR_DAY = date(9999, 12, 31)
 BY_TIME = Sort("updated", descending=True)
 
 
@@ -39,16 +37,50 @@ def search_issues(
     Raises:
         CursorError: The cursor is not one of this list.
     """
-    conditions = [visible_to(viewer), *build_conditions(session, query, viewer, today=datetime.now(UTC).date())]
+    today = datetime.now(UTC).date()
     words = searchable([each for each in query.words if not each.negated])
-    unwanted = searchable([each for each in query.words if each.negated])
-    conditions += [not_(match_condition(session, [each])) for each in unwanted]
+    conditions = _conditions_beside_words(session, viewer, query, today)
     if words and (query.sort is None or query.sort.field == "relevance"):
         return _page_by_relevance(session, rank_candidates(session, words, conditions), limit, cursor)
     if words:
         conditions.append(match_condition(session, words))
     sort = query.sort if query.sort is not None and query.sort.field != "relevance" else BY_TIME
     return _page_by_field(session, conditions, sort, limit, cursor)
+
+
+def find_conditions(session: Session, viewer: Actor, query: Query, *, today: date) -> list[ColumnElement[bool]]:
+    """Return everything that a query asks for, and that the viewer may see it, as conditions."""
+    conditions = _conditions_beside_words(session, viewer, query, today)
+    words = searchable([each for each in query.words if not each.negated])
+    return [*conditions, match_condition(session, words)] if words else conditions
+
+
+def _conditions_beside_words(session: Session, viewer: Actor, query: Query, today: date) -> list[ColumnElement[bool]]:
+    unwanted = searchable([each for each in query.words if each.negated])
+    return [
+        visible_to(viewer),
+        *build_conditions(session, query, viewer, today=today),
+        *(not_(match_condition(session, [each])) for each in unwanted),
+        *(_group_condition(session, viewer, group, today) for group in query.groups),
+    ]
+
+
+def _group_condition(session: Session, viewer: Actor, group: Group, today: date) -> ColumnElement[bool]:
+    either = or_(*(_whole_condition(session, viewer, each, today) for each in group.alternatives))
+    return not_(func.coalesce(either, false())) if group.negated else either
+
+
+def _whole_condition(session: Session, viewer: Actor, query: Query, today: date) -> ColumnElement[bool]:
+    words = searchable([each for each in query.words if not each.negated])
+    unwanted = searchable([each for each in query.words if each.negated])
+    if query == Query(words=query.words) and not words and not unwanted:
+        return false()  # Signs alone find nothing, where they are one of several alternatives.
+    return and_(
+        *build_conditions(session, query, viewer, today=today),
+        *([match_condition(session, words)] if words else []),
+        *(not_(match_condition(session, [each])) for each in unwanted),
+        *(_group_condition(session, viewer, group, today) for group in query.groups),
+    )
 
 
 def _page_by_relevance(session: Session, ranked: list[int], limit: int, cursor: str | None) -> IssuePage:
@@ -82,11 +114,9 @@ def _sort_key(field: str) -> ColumnElement[Any]:
         "updated": Issue.updated_at,
         "created": Issue.created_at,
         "id": Issue.id,
-        "priority": func.coalesce(Issue.priority_rank, 0),
-        "severity": func.coalesce(
-            select(Severity.rank).where(Severity.id == Issue.severity_id).correlate(Issue).scalar_subquery(), -1
-        ),
-        "due": func.coalesce(Issue.due_on, FAR_DAY),
+        "priority": PRIORITY_ORDER,
+        "severity": Issue.severity_rank,
+        "due": DUE_ORDER,
     }
     key: ColumnElement[Any] = keys[field]
     return key

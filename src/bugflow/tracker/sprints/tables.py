@@ -38,13 +38,30 @@ class Sprint(Table):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 -- SQLAlchemy's declaration.
 
 
 class SprintMembership(Table):
-    """An issue's stay in a sprint; `removed_at` is empty while it lasts."""
+    """An issue's stay in a sprint; `removed_at` is empty while it lasts.
+
+    Committed sizes are those at the sprint's start, or at joining it later; final ones those at its end. `outcome` is
+    set when the sprint is completed, and says it for good.
+    """
 
     __tablename__ = "sprint_memberships"
-    __table_args__ = (Index("ix_sprint_memberships_sprint", "sprint_id", "added_at"),)
+    __table_args__ = (
+        Index("ix_sprint_memberships_sprint", "sprint_id", "added_at"),
+        Index(
+            "uq_sprint_memberships_one_open",
+            "issue_id",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+        CheckConstraint("outcome IN ('completed', 'carried_over')", name="outcome"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     sprint_id: Mapped[int] = mapped_column(ForeignKey("sprints.id"))
@@ -52,4 +69,9 @@ class SprintMembership(Table):
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
     added_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    points_when_added: Mapped[float | None]
+    removed_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    outcome: Mapped[str | None] = mapped_column(String(15))
+    committed_points: Mapped[float | None]
+    committed_hours: Mapped[float | None]
+    final_points: Mapped[float | None]
+    final_hours: Mapped[float | None]

@@ -1,0 +1,179 @@
+"""Jobs run by Celery. The table stays the truth: a message is no more than the number of a run to look at.
+
+The beat turns events into runs and sends the due ones; a worker claims the run that a message names, or finds that
+there is nothing to claim. So a message may be lost (it is sent again) or come twice (it is claimed once).
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import structlog
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+from kombu.entity import Queue
+from kombu.exceptions import OperationalError as BrokerError
+from sqlalchemy.exc import SQLAlchemyError
+
+from bugflow.core.clock import utc_now
+from bugflow.core.database import Database
+from bugflow.core.jobs.definition import JobRegistry
+from bugflow.core.jobs.execution import run_next
+from bugflow.core.jobs.queue import note_unsent, take_unsent
+from bugflow.core.jobs.runners import Housekeeping, name_runner, repeat_until
+from bugflow.core.jobs.stopping import Stop
+from bugflow.core.jobs.supervisor import ParentWatch
+
+log = structlog.get_logger()
+
+RUN_TASK = "bugflow.run"
+SEND_AT_ONCE = 200
+RESEND = timedelta(seconds=60)
+"""After this long, a run that nobody has begun is sent again: its message may be lost."""
+BROKER_TIMEOUT_SECONDS = 3
+BROKER_PAUSE_SECONDS = 2.0
+SOFT_SHUTDOWN_SECONDS = 10.0
+
+
+def build_celery(broker_url: str, *, queue: str) -> Celery:
+    """Return a Celery application without tasks: JSON only, no results, messages kept until the job has ended."""
+    app = Celery("bugflow", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
+        result_backend=None,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_publish_retry=False,  # The beat tries again itself, by the table.
+        task_queues=[Queue(queue, durable=True)],  # type: ignore[no-untyped-call]
+        task_default_queue=queue,
+        task_create_missing_queues=False,
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,  # Nobody who can write to the broker shall command workers.
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_soft_shutdown_timeout=SOFT_SHUTDOWN_SECONDS,
+        worker_cancel_long_running_tasks_on_connection_loss=False,  # The lease says whose the run is.
+        broker_connection_timeout=BROKER_TIMEOUT_SECONDS,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=_transport_options(broker_url),
+    )
+    return app
+
+
+def _transport_options(broker_url: str) -> dict[str, Any]:
+    if broker_url.startswith(("redis://", "rediss://")):
+        return {"socket_connect_timeout": BROKER_TIMEOUT_SECONDS, "socket_keepalive": True}
+    return {"confirm_publish": True}
+
+
+class CeleryBeat:
+    """Sends due runs to the workers. Several may run: the table keeps a run from being sent twice at a time."""
+
+    def __init__(
+        self,
+        app: Celery,
+        database: Database,
+        registry: JobRegistry,
+        *,
+        poll_seconds: float = 0.5,
+        history_days: int = 30,
+        resend: timedelta = RESEND,
+    ) -> None:
+        self._app = app
+        self._database = database
+        self._housekeeping = Housekeeping(database, registry, history_days=history_days)
+        self._poll_seconds = poll_seconds
+        self._resend = resend
+
+    def run_until(self, stop: Stop) -> None:
+        """Work until told to stop. A broker or database that is away is waited for."""
+        log.info("job_beat_started")
+
+        def work_once() -> bool:
+            try:
+                return self.work_once()
+            except (BrokerError, OSError) as error:
+                log.warning("job_beat_broker_away", error=str(error)[:300])
+                stop.wait(BROKER_PAUSE_SECONDS)
+                return False
+
+        repeat_until(stop, work_once, poll_seconds=self._poll_seconds)
+        log.info("job_beat_stopped")
+
+    def work_once(self) -> bool:
+        """Dispatch what waits and send what is due; return whether anything was sent.
+
+        Raises:
+            BrokerError: The broker does not answer; what was not sent is noted so.
+        """
+        resend_before = utc_now() - self._resend
+        if not self._housekeeping.keep(resend_before=resend_before):
+            return False
+        with self._database.transaction() as session:
+            run_ids = take_unsent(session, now=utc_now(), resend_before=resend_before, limit=SEND_AT_ONCE)
+        sent = 0
+        try:
+            with self._app.producer_pool.acquire(block=True) as producer:
+                for run_id in run_ids:
+                    self._app.send_task(RUN_TASK, args=[run_id], producer=producer)
+                    sent += 1
+        finally:
+            if sent < len(run_ids):
+                with self._database.transaction() as session:
+                    note_unsent(session, run_ids[sent:])
+        return sent > 0
+
+
+def run_celery_worker(
+    app: Celery, open_database: Callable[[], Database], registry: JobRegistry, *, lease_seconds: int, concurrency: int
+) -> int:
+    """Run jobs in `concurrency` child processes until SIGTERM, after which running jobs are finished.
+
+    The database is opened in each child: a connection must not pass through a fork.
+
+    Returns:
+        The exit code.
+    """
+
+    @cache
+    def database_of_this_process() -> Database:
+        return open_database()
+
+    @app.task(name=RUN_TASK)  # type: ignore[untyped-decorator]
+    def run(run_id: int) -> None:
+        try:
+            run_next(
+                database_of_this_process(), registry, runner=name_runner(), lease_seconds=lease_seconds, run_id=run_id
+            )
+        except SQLAlchemyError as error:  # Not claimed: it is sent again. Claimed: its lease will end.
+            log.warning("job_runner_database_away", run=run_id, error=str(getattr(error, "orig", None) or error)[:300])
+
+    end_with_parent = ParentWatch()
+
+    def prepare_child(**_: object) -> None:
+        end_with_parent()
+
+    def keep_logging(**_: object) -> None:
+        """Stand in for Celery's own set-up of the logs."""
+
+    worker_process_init.connect(prepare_child, weak=False)
+    setup_logging.connect(keep_logging, weak=False)
+    worker = app.Worker(
+        hostname=f"bugflow-{os.getpid()}@{socket.gethostname()}",
+        concurrency=concurrency,
+        pool="prefork",
+        optimization="fair",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)

@@ -1,0 +1,121 @@
+"""Runners without a broker: a loop for a worker process, and one that runs what is pending, for tests."""
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from bugflow.core.clock import utc_now
+from bugflow.core.database import Database
+from bugflow.core.jobs.definition import JobRegistry
+from bugflow.core.jobs.execution import run_next
+from bugflow.core.jobs.queue import dispatch_events, forget_history, has_work, release_dead, schedule_ticks
+from bugflow.core.jobs.stopping import Stop
+
+log = structlog.get_logger()
+
+HOUSEKEEPING = timedelta(hours=1)
+TICKING = timedelta(seconds=20)
+
+
+def name_runner() -> str:
+    """Return a name that no other runner has."""
+    return f"{socket.gethostname()[:60]}:{os.getpid()}:{os.urandom(4).hex()}"
+
+
+class Housekeeping:
+    """What every runner does beside running: events become runs, ticks are queued, the dead are released."""
+
+    def __init__(self, database: Database, registry: JobRegistry, *, history_days: int) -> None:
+        self._database = database
+        self._registry = registry
+        self._history_days = history_days
+        self._ticked_at = self._cleaned_at = utc_now() - HOUSEKEEPING
+
+    def keep(self, *, resend_before: datetime | None = None) -> bool:
+        """Do what is due; return whether there is a run to do, or to send where `resend_before` is given."""
+        now = utc_now()
+        if now - self._ticked_at >= TICKING:
+            with self._database.transaction() as session:
+                schedule_ticks(session, self._registry, now=now)
+            self._ticked_at = now
+        if now - self._cleaned_at >= HOUSEKEEPING:
+            with self._database.transaction() as session:
+                forget_history(session, before=now - timedelta(days=self._history_days))
+            self._cleaned_at = now
+        with self._database.snapshot() as session:
+            if not has_work(session, now=now, resend_before=resend_before):
+                return False
+        with self._database.transaction() as session:
+            release_dead(session, now=now)
+            dispatch_events(session, self._registry, now=now)
+        return True
+
+
+def repeat_until(stop: Stop, work_once: Callable[[], bool], *, poll_seconds: float) -> None:
+    """Work until told to stop, pausing when there is nothing to do. A database that is away is waited for."""
+    while not stop.is_set():
+        try:
+            busy = work_once()
+        except SQLAlchemyError as error:
+            log.warning("job_runner_database_away", error=str(getattr(error, "orig", None) or error)[:300])
+            busy = False
+            stop.wait(poll_seconds * 4)
+        if not busy:
+            stop.wait(poll_seconds)
+
+
+class EmbeddedRunner:
+    """Runs jobs one after another in this process, looking for work at an interval."""
+
+    def __init__(
+        self,
+        database: Database,
+        registry: JobRegistry,
+        *,
+        poll_seconds: float = 0.5,
+        lease_seconds: int = 60,
+        history_days: int = 30,
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._poll_seconds = poll_seconds
+        self._lease_seconds = lease_seconds
+        self._housekeeping = Housekeeping(database, registry, history_days=history_days)
+        self._runner = name_runner()
+
+    def run_until(self, stop: Stop) -> None:
+        """Work until told to stop; the running job is finished first."""
+        log.info("job_runner_started", runner=self._runner)
+        repeat_until(stop, self.work_once, poll_seconds=self._poll_seconds)
+        log.info("job_runner_stopped", runner=self._runner)
+
+    def work_once(self) -> bool:
+        """Dispatch what waits and run at most one job; return whether there was one."""
+        if not self._housekeeping.keep():
+            return False
+        return run_next(self._database, self._registry, runner=self._runner, lease_seconds=self._lease_seconds)
+
+
+class MemoryRunner:
+    """Runs everything pending at once, inline; what fails waits for its next attempt as anywhere else."""
+
+    def __init__(self, database: Database, registry: JobRegistry) -> None:
+        self._database = database
+        self._registry = registry
+        self._runner = name_runner()
+
+    def run_pending(self) -> int:
+        """Dispatch and run until nothing is due; return how many runs that were."""
+        count = 0
+        while True:
+            with self._database.transaction() as session:
+                release_dead(session, now=utc_now())
+                dispatched = dispatch_events(session, self._registry, now=utc_now())
+            if run_next(self._database, self._registry, runner=self._runner, lease_seconds=60):
+                count += 1
+            elif not dispatched:
+                return count

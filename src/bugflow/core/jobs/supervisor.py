@@ -1,0 +1,101 @@
+"""Keeping a worker process alive beside the server."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from bugflow.core.jobs.stopping import SUPERVISOR_VARIABLE
+
+log = structlog.get_logger()
+
+PR_SET_PDEATHSIG = 1
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+STEADY_SECONDS = 60.0
+PATIENCE_SECONDS = 20.0
+
+
+class WorkerSupervisor:
+    """Starts a command, starts it again when it ends (pausing longer each time), stops it with the server."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        self._command = list(command)
+        self._environment = os.environ | dict(environment or {}) | {SUPERVISOR_VARIABLE: str(os.getpid())}
+        self._stop = threading.Event()
+        self._starting = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._end_with_parent = ParentWatch()
+        self._thread = threading.Thread(target=self._watch, name="worker-supervisor", daemon=True)
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process number, while there is one."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def start(self) -> None:
+        """Start the worker and watch it."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the worker to end after its running job, and end it by force if that takes too long."""
+        with self._starting:  # Either the last worker has started and is ended here, or none starts any more.
+            self._stop.set()
+            process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        self._thread.join(PATIENCE_SECONDS)
+
+    def _watch(self) -> None:
+        pause = SHORTEST_PAUSE_SECONDS
+        while True:
+            started = time.monotonic()
+            code = self._run_once()
+            if self._stop.is_set():
+                return
+            steady = time.monotonic() - started > STEADY_SECONDS
+            pause = SHORTEST_PAUSE_SECONDS if steady else min(pause * 2, LONGEST_PAUSE_SECONDS)
+            log.warning("worker_ended", code=code, restart_in_seconds=pause)
+            self._stop.wait(pause)
+
+    def _run_once(self) -> int | None:
+        with self._starting:
+            if self._stop.is_set():
+                return None
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 -- Our own command.
+                    self._command,
+                    env=self._environment,
+                    preexec_fn=self._end_with_parent,  # noqa: PLW1509 -- One system call, made ready before the fork.
+                )
+            except OSError as error:
+                log.warning("worker_not_started", error=str(error))
+                return None
+        return self._process.wait()
+
+
+class ParentWatch:
+    """Called in a new process: it gets SIGTERM when the thread that made it ends, so that it is never left alone.
+
+    Linux has this; elsewhere a worker notices by itself, between two jobs (`stopping`).
+    """
+
+    def __init__(self) -> None:
+        self._prctl = getattr(ctypes.CDLL(None), "prctl", None)
+        self._parent = os.getpid()
+
+    def __call__(self) -> None:
+        """Ask the kernel for the signal; a parent that is dead already sends it at once."""
+        if self._prctl is not None:
+            self._prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != self._parent:
+            os.kill(os.getpid(), signal.SIGTERM)

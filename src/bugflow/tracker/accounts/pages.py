@@ -1,0 +1,98 @@
+"""Signing in and out in the browser."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from bugflow.core.clock import utc_now
+from bugflow.core.errors import BugFlowError, UnavailableError
+from bugflow.core.http.dependencies import ClientAddressDep, DatabaseDep, SettingsDep
+from bugflow.tracker.accounts.dependencies import SESSION_COOKIE, require_same_site
+from bugflow.tracker.accounts.queries import has_users
+from bugflow.tracker.accounts.signing_in import check_credentials, end_sign_in, start_web_session
+from bugflow.tracker.accounts.signing_in_api import HasherDep, ThrottleDep
+from bugflow.tracker.accounts.tables import User
+from bugflow.web.forms import FormFields
+from bugflow.web.pages import SIGN_IN, local_address
+from bugflow.web.rendering import RendererDep, see_other
+
+router = APIRouter(include_in_schema=False)
+
+DAY_SECONDS = 86_400
+
+
+@router.get("/sign-in")
+def show_sign_in(
+    request: Request,
+    database: DatabaseDep,
+    settings: SettingsDep,
+    renderer: RendererDep,
+    back: Annotated[str, Query(alias="next", max_length=2000)] = "/",
+) -> Response:
+    """Show the form, or how to add the first administrator."""
+    with database.snapshot() as session:
+        ready = has_users(session)
+    return renderer.render(request, "accounts/sign_in.html", ready=ready, back=back, email="", demo=settings.demo)
+
+
+@router.post("/sign-in")
+def take_sign_in(
+    *,
+    request: Request,
+    database: DatabaseDep,
+    settings: SettingsDep,
+    renderer: RendererDep,
+    hasher: HasherDep,
+    throttle: ThrottleDep,
+    form: FormFields,
+) -> Response:
+    """Sign in and go where one wanted to be."""
+    require_same_site(request, settings)
+    email, password, back = (form.get(name, "") for name in ("email", "password", "next"))
+    address = request.client.host if request.client else None
+    try:
+        user_id = check_credentials(
+            database, email=email, password=password, hasher=hasher, throttle=throttle, address=address or ""
+        )
+    except BugFlowError as error:
+        page = renderer.render(
+            request,
+            "accounts/sign_in.html",
+            error=error,
+            ready=True,
+            back=back,
+            email=email,
+            demo=settings.demo,
+        )
+        if isinstance(error, UnavailableError):
+            page.headers["Retry-After"] = str(error.retry_after_seconds)
+        return page
+    with database.transaction() as session:
+        user = session.get_one(User, user_id)
+        token = start_web_session(session, user, settings=settings, address=address, now=utc_now())
+    response = see_other(local_address(back))
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=settings.refresh_token_days * DAY_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=settings.public_url.startswith("https://"),
+    )
+    return response
+
+
+@router.post("/sign-out")
+def take_sign_out(
+    request: Request, database: DatabaseDep, settings: SettingsDep, address: ClientAddressDep
+) -> Response:
+    """End the browser's session."""
+    require_same_site(request, settings)
+    token = request.cookies.get(SESSION_COOKIE)
+    if token:
+        with database.transaction() as session:
+            end_sign_in(session, token, address=address, now=utc_now())
+    response = see_other(SIGN_IN)
+    response.delete_cookie(SESSION_COOKIE)
+    return response

@@ -1,0 +1,82 @@
+"""Forms of issues: what a page shows in its fields, and what somebody changed of it."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from bugflow.core.errors import FieldProblem, InvalidError
+from bugflow.tracker.issues.queries import IssueView
+from bugflow.tracker.issues.schemas import IssuePatch
+from bugflow.tracker.issues.vocabulary import priority_name
+
+TEXT_FIELDS = ("title", "description", "stack_trace", "environment", "issue_type")
+SIDE_FIELDS = (
+    "status",
+    "resolution",
+    "severity",
+    "team",
+    "component",
+    "priority",
+    "assignee",
+    "labels",
+    "due_on",
+    "story_points",
+    "estimated_hours",
+    "actual_hours",
+)
+
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+class FormError(InvalidError):
+    """A field of a form has an impossible value."""
+
+
+def show_fields(view: IssueView) -> dict[str, str]:
+    """Return the fields of an issue as a form shows them; empty where there is nothing."""
+    issue = view.issue
+    shown: dict[str, Any] = {name: getattr(issue, name) for name in (*TEXT_FIELDS, "status", "resolution", "due_on")}
+    for name in ("story_points", "estimated_hours", "actual_hours"):
+        value = getattr(issue, name)
+        shown[name] = None if value is None else f"{value:g}"
+    shown |= {name: getattr(getattr(view, name), "name", None) for name in ("severity", "team", "component")}
+    shown["priority"] = priority_name(issue.priority_rank)
+    shown["assignee"] = str(view.assignee.uuid) if view.assignee else None
+    shown["labels"] = ", ".join(view.labels)
+    return {name: "" if value is None else str(value) for name, value in shown.items()}
+
+
+def read_changes(typed: Mapping[str, str], shown: Mapping[str, str]) -> dict[str, Any]:
+    """Return what somebody changed in a form, as values for `change_issue`.
+
+    Browsers send line ends as CR LF; a text that differs in nothing else was not changed.
+
+    Raises:
+        FormError: A value cannot be read.
+    """
+    changed = {
+        name: text.replace("\r\n", "\n")
+        for name, text in typed.items()
+        if text.replace("\r\n", "\n") != shown[name].replace("\r\n", "\n")
+    }
+    values: dict[str, Any] = {name: text.strip() or None for name, text in changed.items() if name not in TEXT_FIELDS}
+    values |= {name: text for name, text in changed.items() if name in TEXT_FIELDS}
+    if "labels" in changed:
+        values["labels"] = [label.strip() for label in changed["labels"].split(",") if label.strip()]
+    return read_body(IssuePatch, values).changes()
+
+
+def read_body(body: type[Body], values: Mapping[str, Any]) -> Body:
+    """Return what a form says as the body that the API takes, with the same limits.
+
+    Raises:
+        FormError: A value cannot be read.
+    """
+    try:
+        return body.model_validate(values)
+    except ValidationError as error:
+        problems = [FieldProblem(str(each["loc"][0]), f"{each['msg']}.") for each in error.errors()]
+        first = problems[0]
+        raise FormError(f"{first.field.replace('_', ' ').capitalize()}: {first.problem}", fields=problems) from error

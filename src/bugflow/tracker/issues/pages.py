@@ -1,0 +1,301 @@
+"""The issue page, the form to edit its text and the form to report."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, File, Query, Request, UploadFile
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from bugflow.core.clock import utc_now
+from bugflow.core.errors import BugFlowError, ConflictError, InvalidError
+from bugflow.core.http.dependencies import DatabaseDep, ReadSession, SettingsDep, StorageDep, WriteSession
+from bugflow.tracker.accounts.actor import Actor
+from bugflow.tracker.accounts.dependencies import ActorDep
+from bugflow.tracker.issues.api import require_user_id
+from bugflow.tracker.issues.attachments import attach_file
+from bugflow.tracker.issues.comments import add_comment
+from bugflow.tracker.issues.errors import FieldValueError, StatusChangeError
+from bugflow.tracker.issues.forms import SIDE_FIELDS, TEXT_FIELDS, read_body, read_changes, show_fields
+from bugflow.tracker.issues.page_content import list_choices, read_issue_page
+from bugflow.tracker.issues.queries import get_issue, view_issue
+from bugflow.tracker.issues.schemas import CommentWrite, IssueCreate
+from bugflow.tracker.issues.service import change_issue, report_issue, unwatch_issue, watch_issue
+from bugflow.tracker.issues.tables import Issue
+from bugflow.tracker.projects.queries import get_project, list_projects
+from bugflow.tracker.projects.tables import Project
+from bugflow.web.forms import FormFields
+from bugflow.web.rendering import Renderer, RendererDep, see_other
+
+router = APIRouter(include_in_schema=False)
+
+REPORT_TEXTS = ("title", "description", "stack_trace", "environment")
+REPORT_CHOICES = ("issue_type", "severity", "team", "component", "priority")
+Typed = Mapping[str, str]
+
+
+@router.get("/report")
+def show_report(
+    request: Request,
+    session: ReadSession,
+    actor: ActorDep,
+    renderer: RendererDep,
+    project: Annotated[str, Query(max_length=120)] = "",
+) -> Response:
+    """Show the form to report a bug."""
+    typed = dict.fromkeys((*REPORT_TEXTS, *REPORT_CHOICES), "")
+    typed |= {"issue_type": "bug", "project": project, "once": str(uuid4())}
+    return _render_report(request, session, actor, renderer, typed)
+
+
+@router.post("/report")
+def take_report(
+    request: Request, database: DatabaseDep, actor: ActorDep, renderer: RendererDep, form: FormFields
+) -> Response:
+    """Report; the same form sent twice makes one issue."""
+    typed = dict.fromkeys((*REPORT_TEXTS, *REPORT_CHOICES, "project", "once"), "") | form
+    try:
+        with database.transaction() as session:
+            issue = _report_once(session, actor, typed)
+            return see_other(f"/issues/{issue.key}")
+    except (InvalidError, ConflictError) as error:
+        with database.snapshot() as session:
+            return _render_report(request, session, actor, renderer, typed, error)
+
+
+def _report_once(session: Session, actor: Actor, typed: Typed) -> Issue:
+    try:
+        once = UUID(typed["once"])
+    except ValueError as error:
+        raise FieldValueError("once", "The form is damaged. Load the page again; your text is still in it.") from error
+    before = session.scalars(select(Issue).where(Issue.uuid == once, Issue.reporter_id == actor.user_id)).first()
+    if before is not None:
+        return before
+    if not typed["project"].strip():
+        raise FieldValueError("project", "Choose the project that the report is about.")
+    if not typed["title"].strip():
+        raise FieldValueError("title", "Say in a few words what is wrong.")
+    chosen = {name: typed[name].strip() for name in REPORT_CHOICES if typed[name].strip()}
+    texts = {name: typed[name].replace("\r\n", "\n") for name in REPORT_TEXTS}
+    body = read_body(IssueCreate, {"project": typed["project"], **texts, **chosen})
+    return report_issue(
+        session,
+        get_project(session, actor, body.project),
+        title=body.title,
+        reporter_id=require_user_id(actor),
+        actor=actor,
+        now=utc_now(),
+        fields=body.model_dump(exclude={"project", "title"}, exclude_unset=True),
+        uuid=once,
+    )
+
+
+def _render_report(
+    request: Request,
+    session: Session,
+    actor: Actor,
+    renderer: Renderer,
+    typed: Typed,
+    error: BugFlowError | None = None,
+) -> Response:
+    projects = list_projects(session, actor)
+    chosen = next((each for each in projects if typed["project"].lower() in {each.key.lower(), str(each.uuid)}), None)
+    return renderer.render(
+        request,
+        "issues/report.html",
+        viewer=actor,
+        error=error,
+        projects=projects,
+        typed=typed,
+        problem_fields=_fields_of(error),
+        choices=list_choices(session, chosen.id if chosen else None),
+    )
+
+
+def _fields_of(error: BugFlowError | None) -> dict[str, str]:
+    return {each.field: each.problem for each in error.fields} if isinstance(error, InvalidError) else {}
+
+
+@router.get("/issues/{issue}")
+def show_issue(issue: str, request: Request, session: ReadSession, actor: ActorDep, renderer: RendererDep) -> Response:
+    """Show an issue."""
+    return _render_issue(request, session, actor, renderer, get_issue(session, actor, issue))
+
+
+def _render_issue(
+    request: Request,
+    session: Session,
+    actor: Actor,
+    renderer: Renderer,
+    issue: Issue,
+    *,
+    typed: Typed | None = None,
+    error: BugFlowError | None = None,
+) -> Response:
+    page = read_issue_page(session, actor, issue)
+    shown = show_fields(page.view)
+    return renderer.render(
+        request,
+        "issues/issue.html",
+        viewer=actor,
+        error=error,
+        page=page,
+        issue=issue,
+        shown=shown,
+        typed=shown | dict(typed or {}),
+    )
+
+
+@router.post("/issues/{issue}")
+def take_fields(
+    issue: str, request: Request, database: DatabaseDep, actor: ActorDep, renderer: RendererDep, form: FormFields
+) -> Response:
+    """Change fields; where somebody else was faster, show both and let the person decide."""
+    typed = {name: form[name] for name in SIDE_FIELDS if name in form}
+    try:
+        return see_other(f"/issues/{_change(database, actor, issue, typed, form)}")
+    except (ConflictError, InvalidError) as error:
+        with database.snapshot() as session:
+            found = get_issue(session, actor, issue)
+            return _render_issue(request, session, actor, renderer, found, typed=typed, error=error)
+
+
+def _change(database: DatabaseDep, actor: Actor, reference: str, typed: Typed, form: Typed) -> str:
+    with database.transaction() as session:
+        issue = get_issue(session, actor, reference)
+        version = form.get("version", "")
+        expected = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0  # noqa: PLR2004 -- Digits of a 32-bit number.
+        changes: dict[str, Any] = {}
+        if expected == issue.version:
+            changes = read_changes(typed, show_fields(view_issue(session, issue)))
+        change_issue(
+            session,
+            issue,
+            session.get_one(Project, issue.project_id),
+            changes=changes,
+            actor=actor,
+            now=utc_now(),
+            expected_version=expected,
+        )
+        return issue.key
+
+
+@router.get("/issues/{issue}/edit")
+def show_edit(issue: str, request: Request, session: ReadSession, actor: ActorDep, renderer: RendererDep) -> Response:
+    """Show the form to edit an issue's text."""
+    found = get_issue(session, actor, issue)
+    shown = show_fields(view_issue(session, found))
+    return _render_edit(request, session, actor, renderer, found, typed=shown, shown=shown)
+
+
+@router.post("/issues/{issue}/edit")
+def take_edit(
+    issue: str, request: Request, database: DatabaseDep, actor: ActorDep, renderer: RendererDep, form: FormFields
+) -> Response:
+    """Change an issue's text."""
+    typed = {name: form[name] for name in TEXT_FIELDS if name in form}
+    try:
+        return see_other(f"/issues/{_change(database, actor, issue, typed, form)}")
+    except (ConflictError, InvalidError) as error:
+        with database.snapshot() as session:
+            found = get_issue(session, actor, issue)
+            shown = show_fields(view_issue(session, found))
+            return _render_edit(request, session, actor, renderer, found, typed=shown | typed, shown=shown, error=error)
+
+
+def _render_edit(
+    request: Request,
+    session: Session,
+    actor: Actor,
+    renderer: Renderer,
+    issue: Issue,
+    *,
+    typed: Typed,
+    shown: Typed,
+    error: BugFlowError | None = None,
+) -> Response:
+    return renderer.render(
+        request,
+        "issues/edit.html",
+        viewer=actor,
+        error=error,
+        issue=issue,
+        typed=typed,
+        shown=shown,
+        choices=list_choices(session, issue.project_id),
+    )
+
+
+@router.post("/issues/{issue}/comments")
+def take_comment(
+    issue: str, request: Request, database: DatabaseDep, actor: ActorDep, renderer: RendererDep, form: FormFields
+) -> Response:
+    """Comment; with a status, change that too, in one transaction."""
+    text = form.get("body", "").replace("\r\n", "\n").strip()
+    status = form.get("status", "")
+    try:
+        with database.transaction() as session:
+            found = get_issue(session, actor, issue)
+            added = None
+            if text or not status:
+                body = read_body(CommentWrite, {"body": text}).body if text else _refuse_empty()
+                author_id = require_user_id(actor)
+                added = add_comment(session, found, body=body, author_id=author_id, actor=actor, now=utc_now())
+            if status and status != found.status:
+                _set_status(session, found, status, actor)
+            return see_other(f"/issues/{found.key}#{f'comment-{added.id}' if added else 'end'}")
+    except (ConflictError, InvalidError) as error:
+        with database.snapshot() as session:
+            found = get_issue(session, actor, issue)
+            return _render_issue(request, session, actor, renderer, found, typed={"body": text}, error=error)
+
+
+def _refuse_empty() -> str:
+    raise FieldValueError("body", "An empty comment says nothing. Write something first.")
+
+
+def _set_status(session: Session, issue: Issue, status: str, actor: Actor) -> None:
+    if status not in {"open", "in_progress", "resolved", "closed"}:
+        raise StatusChangeError(issue.key, issue.status, status, ())
+    project = session.get_one(Project, issue.project_id)
+    change_issue(session, issue, project, changes={"status": status}, actor=actor, now=utc_now())
+
+
+@router.post("/issues/{issue}/attachments")
+def take_attachment(
+    issue: str,
+    file: Annotated[UploadFile, File()],
+    session: WriteSession,
+    actor: ActorDep,
+    storage: StorageDep,
+    settings: SettingsDep,
+) -> Response:
+    """Attach a file."""
+    found = get_issue(session, actor, issue)
+    if not file.filename:
+        raise FieldValueError("file", "Choose a file first.")
+    attach_file(
+        session,
+        storage,
+        found,
+        filename=file.filename,
+        stream=file.file,
+        max_bytes=settings.max_attachment_bytes,
+        uploader_id=require_user_id(actor),
+        actor=actor,
+        now=utc_now(),
+    )
+    return see_other(f"/issues/{found.key}#files")
+
+
+@router.post("/issues/{issue}/watch")
+def take_watch(issue: str, session: WriteSession, actor: ActorDep, form: FormFields) -> Response:
+    """Follow an issue, or no longer."""
+    found = get_issue(session, actor, issue)
+    if form.get("watch") == "yes":
+        watch_issue(session, found, require_user_id(actor), now=utc_now())
+    else:
+        unwatch_issue(session, found, require_user_id(actor))
+    return see_other(f"/issues/{found.key}")

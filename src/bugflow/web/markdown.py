@@ -1,0 +1,89 @@
+"""Markdown of people as HTML that cannot harm: CommonMark with tables and strikethrough, cleaned by an allow-list."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+from markupsafe import Markup
+
+LONGEST = 300_000
+"""Characters; anything longer is shown as it was written."""
+
+TAGS = {
+    *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "li", "pre", "code"),
+    *("em", "strong", "s", "a", "table", "thead", "tbody", "tr", "th", "td"),
+}
+ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}}
+SCHEMES = {"http", "https", "mailto"}
+REFERENCE = re.compile(r"(?<![\w/#&])#(\d{1,9})\b")
+
+LinkIssue = Callable[[str], str]
+
+
+def link_to_issue(number: str) -> str:
+    """Return the address of the issue that `#7` stands for."""
+    return f"/issues/{number}"
+
+
+def render_markdown(text: str) -> Markup:
+    """Return HTML without scripts, styles or pictures; a picture becomes a link to it, so that no page calls out."""
+    if len(text) > LONGEST:
+        return Markup("<pre>{}</pre>").format(text)
+    html = _parser().render(text)
+    clean = nh3.clean(
+        html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES, link_rel="nofollow noopener noreferrer"
+    )
+    return Markup(clean)  # noqa: S704 -- Cleaned by the allow-list.
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    parser.core.ruler.push("issue_references", _link_references)
+    parser.add_render_rule("image", _render_image_as_link)
+    return parser
+
+
+def _render_image_as_link(
+    renderer: RendererHTML, tokens: list[Token], index: int, options: OptionsDict, env: dict[str, object]
+) -> str:
+    token = tokens[index]
+    address = str(token.attrs.get("src", ""))
+    words = renderer.renderInlineAsText(token.children or [], options, env) or address
+    return str(Markup('<a href="{}">{}</a>').format(address, words))
+
+
+def _link_references(state: StateCore) -> None:
+    for block in state.tokens:
+        if block.type == "inline" and block.children and "#" in block.content:
+            block.children = _with_links(block.children)
+
+
+def _with_links(tokens: list[Token]) -> list[Token]:
+    made: list[Token] = []
+    depth = 0
+    for token in tokens:
+        depth += {"link_open": 1, "link_close": -1}.get(token.type, 0)
+        made += _split(token.content) if token.type == "text" and depth == 0 else [token]
+    return made
+
+
+def _split(text: str) -> list[Token]:
+    made: list[Token] = []
+    end = 0
+    for found in REFERENCE.finditer(text):
+        address = link_to_issue(found.group(1))
+        made += [
+            Token("text", "", 0, content=text[end : found.start()]),
+            Token("link_open", "a", 1, attrs={"href": address}),
+            Token("text", "", 0, content=found.group()),
+            Token("link_close", "a", -1),
+        ]
+        end = found.end()
+    return [*made, Token("text", "", 0, content=text[end:])]

@@ -1,0 +1,85 @@
+"""The job runner's process: wires the jobs of every area to the queue."""
+
+import sys
+
+from bugflow.core.database import Database, open_database
+from bugflow.core.jobs.definition import JobRegistry
+from bugflow.core.jobs.runners import EmbeddedRunner
+from bugflow.core.jobs.stopping import ProcessStop
+from bugflow.core.jobs.supervisor import WorkerSupervisor
+from bugflow.core.logging import configure_logging
+from bugflow.core.mail import Mailer, open_mailer
+from bugflow.core.settings import Settings
+from bugflow.tracker.notifications import jobs as notifications
+from bugflow.tracker.notifications.mail_jobs import build_mail_jobs
+from bugflow.tracker.notifications.mails import Post
+
+JOB_MODULES = (notifications,)
+
+
+def collect_jobs(settings: Settings | None = None, *, mailer: Mailer | None = None) -> JobRegistry:
+    """Return every job of the product; mail goes by this mailer, or by that of the settings."""
+    used = settings or Settings()
+    post = Post(sender=used.mail_from, public_url=used.public_url, secret=used.secret_key.get_secret_value())
+    return JobRegistry([*JobRegistry.collect(JOB_MODULES), *build_mail_jobs(mailer or open_mailer(used), post)])
+
+
+def run_worker(settings: Settings) -> None:
+    """Run jobs until the process is asked to end; the running job is finished first."""
+    configure_logging(settings)
+    database = _open_database(settings)
+    runner = EmbeddedRunner(
+        database,
+        collect_jobs(settings),
+        poll_seconds=settings.job_poll_seconds,
+        lease_seconds=settings.job_lease_seconds,
+        history_days=settings.job_history_days,
+    )
+    stop = ProcessStop()
+    stop.listen()
+    runner.run_until(stop)
+    database.dispose()
+
+
+def run_beat(settings: Settings) -> None:
+    """Send due jobs to the Celery workers until the process is asked to end."""
+    from bugflow.core.jobs.celery_runner import CeleryBeat, build_celery  # noqa: PLC0415 -- Loading Celery takes long.
+
+    configure_logging(settings)
+    database = _open_database(settings)
+    beat = CeleryBeat(
+        build_celery(settings.broker_url, queue=settings.broker_queue),
+        database,
+        collect_jobs(settings),
+        poll_seconds=settings.job_poll_seconds,
+        history_days=settings.job_history_days,
+    )
+    stop = ProcessStop()
+    stop.listen()
+    beat.run_until(stop)
+    database.dispose()
+
+
+def run_celery(settings: Settings, *, concurrency: int, beat: bool) -> int:
+    """Run a Celery worker, with a supervised beat beside it where asked for; return the exit code."""
+    from bugflow.core.jobs.celery_runner import build_celery, run_celery_worker  # noqa: PLC0415 -- The same.
+
+    configure_logging(settings)
+    supervisor = WorkerSupervisor([sys.executable, "-m", "bugflow", "beat"]) if beat else None
+    if supervisor is not None:
+        supervisor.start()
+    try:
+        return run_celery_worker(
+            build_celery(settings.broker_url, queue=settings.broker_queue),
+            lambda: _open_database(settings),
+            collect_jobs(settings),
+            lease_seconds=settings.job_lease_seconds,
+            concurrency=concurrency,
+        )
+    finally:
+        if supervisor is not None:
+            supervisor.stop()
+
+
+def _open_database(settings: Settings) -> Database:
+    return open_database(settings.resolved_database_url, timeout_seconds=settings.database_timeout_seconds, pool_size=5)

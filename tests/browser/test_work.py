@@ -1,0 +1,158 @@
+"""A day's work in the browser."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from factories.site import Site
+
+STORY = "1. Open the page\n2. Press *Pay*\n\nExpected: paid. See #1."
+
+
+def report(site: Site, title: str, **fields: object) -> str:
+    body = {"project": "WEB", "title": title, **fields}
+    key: str = site.installation.call("tester", "POST", "/api/v1/issues", json=body)["key"]
+    return key
+
+
+def test_a_bug_is_reported_found_worked_on_and_closed(site: Site) -> None:
+    page = site.open("tester")
+    page.get_by_role("main").get_by_role("link", name="Report a bug").click()
+    page.get_by_label("Title").fill("Pay button does nothing")
+    page.get_by_label("Description").fill(STORY)
+    page.get_by_label("Severity").select_option("high")
+    page.get_by_role("button", name="Report").click()
+    page.wait_for_url("**/issues/WEB-1")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Pay button does nothing")
+    expect(page.locator(".markdown ol li")).to_have_count(2)
+
+    developer = site.open("developer")
+    developer.get_by_label("Search all issues").fill("pay button")
+    developer.keyboard.press("Enter")
+    developer.get_by_role("link", name="Pay button does nothing").click()
+    developer.get_by_role("button", name="Start work").click()
+    expect(developer.locator(".facts .status")).to_have_text("in progress")
+    developer.get_by_label("Comment").fill("Fixed: listened to the **wrong** event.")
+    developer.get_by_role("button", name="Resolve").click()
+    expect(developer.locator(".facts .status")).to_have_text("resolved")
+
+    page.reload()
+    expect(page.locator(".comment")).to_contain_text("Fixed: listened to the wrong event.")
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator(".facts .status")).to_have_text("closed")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+    page.goto("/issues/WEB-1")
+    page.wait_for_url("**/sign-in?next=**")
+
+
+def test_of_two_people_who_edit_at_once_the_second_sees_both_values(site: Site) -> None:
+    key = report(site, "Slow list")
+    first, second = site.open("project_manager"), site.open("developer")
+    for page in (first, second):
+        page.goto(f"/issues/{key}")
+    first.get_by_label("Severity").select_option("low")
+    first.get_by_role("button", name="Save fields").click()
+    expect(first.locator(".facts .severity")).to_have_text("low")
+    second.get_by_label("Severity").select_option("critical")
+    second.get_by_role("button", name="Save fields").click()
+    expect(second.get_by_role("alert")).to_contain_text("was changed by someone else")
+    expect(second.get_by_label("Severity")).to_have_value("critical")
+    expect(second.get_by_text("now: low")).to_be_visible()
+    second.get_by_role("button", name="Save fields").click()
+    expect(second.locator(".facts .severity")).to_have_text("critical")
+    site.complaints[:] = [each for each in site.complaints if "409" not in each]  # Chromium names every such answer.
+
+
+def test_the_keyboard_is_enough(site: Site) -> None:
+    for title in ("First", "Second", "Third"):
+        report(site, title)
+    page = site.open("developer")
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name="Third")).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(page.get_by_role("link", name="Second")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/issues/WEB-2")
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search all issues")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    page.wait_for_url("**/report")
+    expect(page.get_by_label("Title")).to_be_focused()
+    page.keyboard.type("gi is text here")
+    expect(page.get_by_label("Title")).to_have_value("gi is text here")
+    page.get_by_label("Title").fill("")
+    page.evaluate("document.querySelector('[data-changed]').removeAttribute('data-changed')")
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("i")
+    page.wait_for_url("**/issues")
+
+
+def test_a_second_click_does_nothing(site: Site) -> None:
+    key = report(site, "Double")
+    page = site.open("tester")
+    page.goto(f"/issues/{key}")
+    page.get_by_label("Comment").fill("Once")
+    page.evaluate("for (const _ of [1, 2, 3]) document.querySelector('main form .main').click()")
+    expect(page.locator(".comment")).to_have_count(1)
+    page.reload()
+    expect(page.locator(".comment")).to_have_count(1)
+
+
+def test_everything_works_without_javascript(site: Site) -> None:
+    context = site.browser.new_context(base_url=site.address, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/sign-in")
+    page.get_by_label("E-mail address").fill("tester@example.com")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.get_by_role("main").get_by_role("link", name="Report a bug").click()
+    page.get_by_label("Title").fill("No script")
+    page.get_by_role("button", name="Report").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("No script")
+    page.get_by_role("button", name=re.compile("Colours")).click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_readable_to_all(site: Site, theme: str, width: int) -> None:
+    key = report(
+        site,
+        "A bug with everything",
+        description=STORY,
+        stack_trace="Traceback:\n  boom",
+        severity="critical",
+        team="Backend",
+        labels=["label"],
+        environment="Firefox",
+    )
+    report(site, "Nothing set")
+    site.installation.call("developer", "PATCH", "/api/v1/issues/1", json={"status": "in_progress", "severity": "low"})
+    site.installation.call("tester", "POST", "/api/v1/issues/1/comments", json={"body": "> quoted\n\n`code`"})
+    related = {"kind": "relates_to", "target": 2}
+    site.installation.call("developer", "POST", "/api/v1/issues/1/relations", json=related)
+    page = site.open("project_manager", theme=theme, width=width)
+    for path in ("/issues?q=", "/issues?q=nothing", f"/issues/{key}", f"/issues/{key}/edit", "/report", "/sign-in"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path} is wider than the window"
+        violations = Axe().run(page).response["violations"]
+        assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in violations] == [], path
+
+
+def test_the_api_is_described_without_a_network(site: Site) -> None:
+    page = site.open()
+    foreign: list[str] = []
+    page.on("request", lambda request: None if request.url.startswith(site.address) else foreign.append(request.url))
+    page.goto("/docs")
+    expect(page.get_by_text("/report_bug")).to_be_visible()
+    assert [address for address in foreign if not address.startswith("data:")] == []

@@ -1,0 +1,126 @@
+"""The four ways to run jobs, each as a test drives it: queue, settle, look at the table."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kombu.connection import Connection
+from sqlalchemy import func, select, text
+
+from bugflow.core.clock import utc_now
+from bugflow.core.database import Database
+from bugflow.core.jobs.runners import MemoryRunner
+from bugflow.core.jobs.supervisor import WorkerSupervisor
+from bugflow.core.jobs.tables import JobRun, OutboxEvent
+from factories.jobs import REGISTRY
+
+TESTS = Path(__file__).parents[1]
+BROKERS = {
+    "redis": os.environ.get("BUGFLOW_TEST_REDIS_URL", "redis://127.0.0.1:6379/9"),
+    "rabbitmq": os.environ.get("BUGFLOW_TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//"),
+}
+PATIENCE_SECONDS = 25
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process that runs the jobs of the tests."""
+    return os.environ | {"PYTHONPATH": str(TESTS), "PYTHONWARNINGS": "ignore"}
+
+
+def command(kind: str, *arguments: str) -> list[str]:
+    """Return the command of such a process."""
+    code = "import sys; from factories.jobs import main; sys.exit(main(*sys.argv[1:]))"
+    return [sys.executable, "-c", code, kind, *arguments]
+
+
+@dataclass
+class Runner:
+    """A kind of runner on a database of its own, running unless it is the one in memory."""
+
+    kind: str
+    database: Database
+    address: str
+    broker: str = ""
+    queue: str = ""
+    supervisors: list[WorkerSupervisor] = field(default_factory=list)
+
+    @property
+    def worker_command(self) -> list[str]:
+        """The command of a process that runs jobs."""
+        if self.broker:
+            return command("celery-worker", self.address, self.broker, self.queue)
+        return command(self.kind, self.address)
+
+    def settle(self) -> None:
+        """Wait until nothing is left to do now."""
+        if self.kind == "memory":
+            MemoryRunner(self.database, REGISTRY).run_pending()
+        wait_until(lambda: pending(self.database) == 0)
+
+    def begin(self) -> threading.Thread:
+        """Have the work begin, without waiting for its end."""
+        thread = threading.Thread(target=self.settle)
+        thread.start()
+        return thread
+
+    def die(self) -> None:
+        """Have the work begin in a process that the job kills."""
+        if self.kind == "memory":
+            subprocess.run(self.worker_command, env=environment(), check=False)  # noqa: S603 -- Ours.
+
+    def empty(self) -> None:
+        """Forget all jobs and what they wrote."""
+        with self.database.transaction() as session:
+            for table in ("job_runs", "outbox_events", "severities"):
+                session.execute(text(f"DELETE FROM {table}"))  # noqa: S608 -- Constants.
+
+
+@contextmanager
+def run_runner(kind: str, database: Database, address: str, queue: str) -> Iterator[Runner]:
+    """Start what a kind of runner consists of."""
+    broker = BROKERS.get(kind, "")
+    runner = Runner(kind, database, address, broker, queue)
+    commands: Sequence[list[str]] = []
+    if broker:
+        commands = [runner.worker_command, command("celery-beat", address, broker, queue)]
+    elif kind == "embedded":
+        commands = [runner.worker_command]
+    with ExitStack() as stack:
+        if broker:
+            stack.callback(delete_queue, broker, queue)
+        for each in commands:
+            supervisor = WorkerSupervisor(each, environment())
+            supervisor.start()
+            runner.supervisors.append(supervisor)
+            stack.callback(supervisor.stop)
+        yield runner
+
+
+def delete_queue(broker: str, queue: str) -> None:
+    """Leave nothing of a test at the broker."""
+    with Connection(broker) as connection, connection.channel() as channel:  # type: ignore[no-untyped-call]
+        channel.queue_delete(queue)
+        channel.exchange_delete(queue)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until something is so, at most a while."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "It did not happen in time."
+        time.sleep(0.03)
+
+
+def pending(database: Database) -> int:
+    """Return how many events and jobs are left to do now."""
+    with database.snapshot() as session:
+        events = select(func.count()).select_from(OutboxEvent).where(OutboxEvent.dispatched_at.is_(None))
+        runs = select(func.count()).select_from(JobRun).where(JobRun.state.in_(["queued", "running"]))
+        runs = runs.where((JobRun.due_at <= utc_now()) | (JobRun.state == "running"))
+        return (session.scalar(events) or 0) + (session.scalar(runs) or 0)
