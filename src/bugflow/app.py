@@ -31,6 +31,7 @@ from bugflow.tracker.accounts.queries import find_user_id
 from bugflow.tracker.accounts.throttling import SignInThrottle
 from bugflow.tracker.audit import api as audit
 from bugflow.tracker.exports import api as exports
+from bugflow.tracker.imports import api as imports
 from bugflow.tracker.issues import api as issues
 from bugflow.tracker.issues import attachments_api as attachments
 from bugflow.tracker.issues import pages as issue_pages
@@ -111,6 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
         projects.vocabularies,
         search.router,
         exports.router,
+        imports.router,
         issues.router,
         sprints.router,
         attachments.router,
@@ -141,6 +143,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         max_bytes=settings.max_body_bytes,
         max_upload_bytes=settings.max_attachment_bytes + 10_000,
         upload_suffixes=("/attachments",),
+        other_limits={"/imports": settings.max_import_bytes + 1_000_000},
     )
     if settings.cors_origins:
         app.add_middleware(

@@ -1,6 +1,7 @@
 """The job runner's process: wires the jobs of every area to the queue."""
 
 import sys
+from functools import cache
 
 from bugflow.core.database import Database, open_database
 from bugflow.core.jobs.definition import JobRegistry
@@ -10,18 +11,23 @@ from bugflow.core.jobs.supervisor import WorkerSupervisor
 from bugflow.core.logging import configure_logging
 from bugflow.core.mail import Mailer, open_mailer
 from bugflow.core.settings import Settings
+from bugflow.core.storage import open_storage
+from bugflow.tracker.imports import jobs as imports
 from bugflow.tracker.notifications import jobs as notifications
 from bugflow.tracker.notifications.mail_jobs import build_mail_jobs
 from bugflow.tracker.notifications.mails import Post
 
-JOB_MODULES = (notifications,)
+JOB_MODULES = (notifications, imports)
 
 
 def collect_jobs(settings: Settings | None = None, *, mailer: Mailer | None = None) -> JobRegistry:
     """Return every job of the product; mail goes by this mailer, or by that of the settings."""
     used = settings or Settings()
     post = Post(sender=used.mail_from, public_url=used.public_url, secret=used.secret_key.get_secret_value())
-    return JobRegistry([*JobRegistry.collect(JOB_MODULES), *build_mail_jobs(mailer or open_mailer(used), post)])
+    return JobRegistry(
+        [*JobRegistry.collect(JOB_MODULES), *build_mail_jobs(mailer or open_mailer(used), post)],
+        resources={"storage": cache(lambda: open_storage(used.resolved_storage_url))},
+    )
 
 
 def run_worker(settings: Settings) -> None:

@@ -55,6 +55,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/v1/notifications/preferences": {},
 }
 """A body that is taken for every call that takes JSON, so that who is refused is refused for who they are."""
+FORMS: dict[str, dict[str, Any]] = {
+    "POST /api/v1/issues/{issue}/attachments": {"files": {"file": ("b.txt", b"x")}},
+    "POST /api/v1/imports": {"data": {"source": "github"}, "files": {"files": ("a.json", b"[]")}},
+}
 
 READ = ROW.findall(REFERENCE.read_text())
 
@@ -76,6 +80,7 @@ def names(installation: Installation) -> dict[str, object]:
     sprint = installation.call("admin", "POST", "/api/v1/projects/WEB/sprints", json={"name": "One", **DATES})
     saved = installation.call("tester", "POST", "/api/v1/saved-searches", json={"name": "Mine", "query": "is:open"})
     file = installation.call("tester", "POST", "/api/v1/issues/1/attachments", files={"file": ("a.txt", b"x")})
+    sent = installation.call("admin", "POST", "/api/v1/imports", **FORMS["POST /api/v1/imports"])
     return {
         "issue": 1,
         "project": "WEB",
@@ -88,6 +93,7 @@ def names(installation: Installation) -> dict[str, object]:
         "sprint": sprint["id"],
         "search": saved["id"],
         "attachment": file["id"],
+        "import_id": sent["id"],
     }
 
 
@@ -108,9 +114,7 @@ def test_the_reference_says_who_may_make_each_call(installation: Installation, n
 def _try(installation: Installation, names: dict[str, object], call: str, who: str) -> list[tuple[int, str, bool]]:
     method, template = call.split()
     path = template.format_map(names)
-    arguments: dict[str, Any] = {"json": BODIES[call]} if call in BODIES else {}
-    if call.endswith("/attachments") and method == "POST":
-        arguments = {"files": {"file": ("b.txt", b"x")}}
+    arguments: dict[str, Any] = FORMS.get(call, {"json": BODIES[call]} if call in BODIES else {})
     nobody = installation.client.request(method, path, **arguments).status_code
     if who == "anybody":  # Signing in and refreshing answer 401 to what is wrong, not to who asks.
         return [(nobody, "nobody", True)] if "/auth/" not in template else []

@@ -15,12 +15,14 @@ from bugflow.core.database import Database
 from bugflow.core.jobs.queue import enqueue
 from bugflow.core.jobs.tables import JobRun, OutboxEvent
 from bugflow.tracker.audit.tables import AuditEntry
-from bugflow.tracker.issues.tables import Issue
+from bugflow.tracker.issues.tables import Comment, Issue
+from factories.exports import jira_issue, jira_search
 from factories.jobs import wait_for_file, write_by_hand
 from factories.runners import pending, run_runner, wait_until
 from factories.server import Server, children_of, is_alive, prepare_people, run_server
 
 CLIENTS = 8
+LONG_SECONDS = 90.0
 
 
 def report_until_killed(server: Server, number: int, answered: list[str]) -> None:
@@ -137,3 +139,28 @@ def test_a_killed_celery_worker_leaves_nobody_behind_and_the_next_does_its_job(
 def state_of(database: Database, run_id: int) -> str | None:
     with database.snapshot() as session:
         return session.scalar(select(JobRun.state).where(JobRun.id == run_id))
+
+
+def test_an_import_over_http_survives_its_killed_worker_without_doubling_anything(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    prepare_people(database_url)
+    comments = {"comments": [{"id": "1", "body": "Seen.", "created": "2024-01-02T00:00:00.000+0000"}]}
+    export = jira_search(*(jira_issue(f"ROC-{number}", comment=comments) for number in range(1, 2001)))
+    with run_server(tmp_path / "home", database_url, JOB_LEASE_SECONDS="5") as server, server.client() as client:
+        wait_until(lambda: bool(children_of(server.process.pid)))
+        sent = client.post("/api/v1/imports", data={"source": "jira"}, files={"files": export}).json()
+        wait_until(lambda: count_rows(database, Issue) > 0)
+        [worker] = children_of(server.process.pid)
+        os.kill(worker, signal.SIGKILL)
+        path = f"/api/v1/imports/{sent['id']}"
+        wait_until(lambda: client.get(path).json()["state"] == "succeeded", LONG_SECONDS)
+        report = client.get(path).json()["report"]
+    assert report["new_issues"] + report["unchanged_issues"] == 2000
+    assert 0 < report["unchanged_issues"] < 2000
+    assert (count_rows(database, Issue), count_rows(database, Comment)) == (2000, 2000)
+
+
+def count_rows(database: Database, table: type) -> int:
+    with database.snapshot() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0

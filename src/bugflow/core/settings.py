@@ -87,7 +87,9 @@ class Settings(BaseSettings):
     page_limit_per_minute: int = Field(default=600, ge=1, description="Web page requests a minute per user.")
     max_body_bytes: int = Field(default=2_000_000, ge=1024, description="Largest JSON or form body, bytes.")
     max_attachment_bytes: int = Field(default=25_000_000, ge=1, description="Largest attachment, bytes.")
-    max_import_bytes: int = Field(default=500_000_000, ge=1, description="Largest import file over HTTP, bytes.")
+    max_import_bytes: int = Field(
+        default=200_000_000, ge=1, description="Largest import over HTTP, all its files together, bytes."
+    )
     database_timeout_seconds: float = Field(
         default=10.0, gt=0, description="How long a writer waits for a locked database."
     )

@@ -7,8 +7,8 @@ from bugflow.assist.intake.service import report_bug, update_bug
 from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import WriteSession
 from bugflow.mlops.corrections.service import count_corrections
+from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
-from bugflow.tracker.issues.api import require_user_id
 from bugflow.tracker.issues.queries import get_issue
 
 router = APIRouter(tags=["short verbs"])

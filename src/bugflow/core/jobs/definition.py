@@ -3,14 +3,15 @@
 A job is a function marked by `@job`. Its first parameter says how it works: `session` gets one transaction, committed
 together with the note that the job is done, so that its effect happens exactly once; `database` is for long work in
 several short transactions, which must bear being done twice. Then follows `event` for a job that listens, or keywords
-for one that is queued by hand. A parameter `progress` gets a `Progress`.
+for one that is queued by hand. A parameter `progress` gets a `Progress`; one named like a resource of the process, such
+as `storage`, gets that.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
 
 from cronsim import CronSim, CronSimError
@@ -97,9 +98,12 @@ def job_of(function: Callable[..., None]) -> Job:
 
 
 class JobRegistry:
-    """All jobs of a process, by name."""
+    """All jobs of a process, by name, and the resources they may ask for, by the names of parameters."""
 
-    def __init__(self, jobs: Iterable[Job] = ()) -> None:
+    def __init__(
+        self, jobs: Iterable[Job] = (), *, resources: Mapping[str, Callable[[], Any]] = MappingProxyType({})
+    ) -> None:
+        self._resources = resources
         self._jobs: dict[str, Job] = {}
         for each in jobs:
             if each.name in self._jobs:
@@ -127,6 +131,10 @@ class JobRegistry:
     def listening_to(self, event_name: str) -> list[Job]:
         """Return the jobs that follow an event."""
         return [each for each in self if each.event is not None and each.event.name() == event_name]
+
+    def find_resources(self, each: Job) -> dict[str, Any]:
+        """Return the resources that a job asks for."""
+        return {name: self._resources[name]() for name in each.parameters if name in self._resources}
 
 
 def build_arguments(each: Job, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """Running one claimed job: its writes and the note that it is done are one transaction."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
+from bugflow.core.errors import BugFlowError, ForbiddenError, InvalidError
 from bugflow.core.jobs.definition import Job, JobRegistry, build_arguments
 from bugflow.core.jobs.queue import claim_run, extend_lease, fail_run, finish_run, write_progress
 from bugflow.core.jobs.tables import JobRun
@@ -57,19 +59,28 @@ def run_next(
         return True
     try:
         with _kept_alive(database, run, runner, lease_seconds):
-            _run(database, each, run, runner)
+            _run(database, each, run, runner, registry.find_resources(each))
         log.debug("job_succeeded", job=run.job, run=run.id, attempt=run.attempts)
     except LeaseLostError:
         log.warning("job_lease_lost", job=run.job, run=run.id)
     except Exception as error:
         log.warning("job_failed", job=run.job, run=run.id, attempt=run.attempts, exc_info=error)
         with database.transaction() as session:
-            fail_run(session, run.id, runner=runner, error=f"{type(error).__name__}: {error}", now=utc_now())
+            fail_run(session, run.id, runner=runner, error=_describe(error), now=utc_now(), final=_is_final(error))
     return True
 
 
-def _run(database: Database, each: Job, run: JobRun, runner: str) -> None:
-    arguments = dict(build_arguments(each, run.arguments))
+def _describe(error: Exception) -> str:
+    return str(error) if isinstance(error, BugFlowError) else f"{type(error).__name__}: {error}"
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether trying again cannot help: the input is wrong, or the one who asked may not do it."""
+    return isinstance(error, (InvalidError, ForbiddenError))
+
+
+def _run(database: Database, each: Job, run: JobRun, runner: str, resources: Mapping[str, Any]) -> None:
+    arguments = {**build_arguments(each, run.arguments), **resources}
     if "progress" in each.parameters:
         arguments["progress"] = Progress(database, run.id, runner)
     if each.parameters[0] == "database":

@@ -264,19 +264,23 @@ def create_import_runs() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("uuid", sa.Uuid(), nullable=False),
         sa.Column("source", sa.String(length=20), nullable=False),
-        sa.Column("project_id", sa.Integer(), nullable=True),
-        sa.Column("started_by_id", sa.Integer(), nullable=True),
+        sa.Column("project_key", sa.String(length=20), nullable=True),
         sa.Column("dry_run", sa.Boolean(), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
-        sa.Column("progress", sa.Double(), nullable=False),
-        sa.Column("report", JSON, nullable=False),
-        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_by_id", sa.Integer(), nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("files_key", sa.String(length=80), nullable=False),
+        sa.Column("files", JSON, nullable=False),
+        sa.Column("people", JSON, nullable=False),
+        sa.Column("report", JSON, nullable=True),
+        sa.Column("error", sa.String(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_import_runs_project_id")),
         sa.ForeignKeyConstraint(["started_by_id"], ["users.id"], name=op.f("fk_import_runs_started_by_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_runs")),
         sa.UniqueConstraint("uuid", name=op.f("uq_import_runs_uuid")),
     )
+    op.create_index("ix_import_runs_files_key", "import_runs", ["files_key"], unique=False)
+    op.create_index("ix_import_runs_started_by_id", "import_runs", ["started_by_id"], unique=False)
 
 
 def create_notification_preferences() -> None:

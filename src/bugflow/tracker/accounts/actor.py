@@ -24,6 +24,13 @@ class MissingScopeError(ForbiddenError):
         super().__init__(f"This API token lacks the scope '{scope}'. Make one that has it, or sign in.")
 
 
+class NoUserError(ForbiddenError):
+    """Something only a user can do."""
+
+    def __init__(self) -> None:
+        super().__init__("Only a signed-in user can do this.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Actor:
     """Who acts. The command line, imports and jobs act as the system: administrator rights and no user.
@@ -62,3 +69,14 @@ class Actor:
 def build_system_actor(origin: Origin) -> Actor:
     """Return the actor that stands for the installation itself."""
     return Actor(user_id=None, name="BugFlow", role=Role.ADMIN, origin=origin)
+
+
+def require_user_id(actor: Actor) -> int:
+    """Return the acting user's number.
+
+    Raises:
+        NoUserError: The actor is the installation itself.
+    """
+    if actor.user_id is None:
+        raise NoUserError
+    return actor.user_id

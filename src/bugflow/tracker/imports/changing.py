@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from bugflow.tracker.imports.fields import issue_fields, issue_labels
-from bugflow.tracker.imports.places import Places
+from bugflow.tracker.imports.places import CLOSED_PROJECT, Places
 from bugflow.tracker.imports.records import ImportedIssue
 from bugflow.tracker.imports.report import ImportReport
 from bugflow.tracker.imports.tables import ImportedRecord
@@ -18,12 +18,19 @@ from bugflow.tracker.projects.tables import Project
 
 def write_changed(
     session: Session, record: ImportedIssue, known: ImportedRecord, places: Places, report: ImportReport
-) -> None:
-    """Bring an issue up to date; one that was changed here keeps its fields and labels."""
+) -> bool:
+    """Bring an issue up to date; one that was changed here keeps its fields and labels.
+
+    Returns:
+        Whether the change is dealt with; if not, a later run looks at it again.
+    """
     issue = session.get(Issue, known.target_id)
     if issue is None:
         report.left.add("changes of issues that were deleted here", record.key)
-        return
+        return True
+    if not places.may_change(issue):
+        report.left.add(CLOSED_PROJECT, record.key)
+        return False
     new_comments = _write_comments(session, issue, record, places)
     values = {"comment_count": Issue.comment_count + new_comments}
     report.new_comments += new_comments
@@ -39,6 +46,7 @@ def write_changed(
         report.left.add("changes of issues that were changed here too (ours are kept)", issue.key)
     session.execute(update(Issue).where(Issue.id == issue.id).values(**values))
     index_issues(session, [issue.id])
+    return True
 
 
 def _write_comments(session: Session, issue: Issue, record: ImportedIssue, places: Places) -> int:

@@ -1,6 +1,8 @@
 """What can go wrong with import files."""
 
-from bugflow.core.errors import InvalidError
+from uuid import UUID
+
+from bugflow.core.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 
 
 class ImportFileError(InvalidError):
@@ -8,3 +10,31 @@ class ImportFileError(InvalidError):
 
     def __init__(self, source: str, problem: str) -> None:
         super().__init__(f"This is not a {source} export that BugFlow reads: {problem}.")
+
+
+class ImportRunNotFoundError(NotFoundError):
+    """There is no such import, or it is somebody else's."""
+
+    def __init__(self, run_id: UUID) -> None:
+        super().__init__(f"There is no import {run_id}.")
+
+
+class ImportFilesGoneError(NotFoundError):
+    """The files of an import have been deleted."""
+
+    def __init__(self, run_id: UUID, days: int) -> None:
+        super().__init__(f"The files of import {run_id} are gone: they are kept for {days} days. Upload them again.")
+
+
+class NotDryRunError(ConflictError):
+    """Only a dry run that has succeeded can be done in earnest."""
+
+    def __init__(self, run_id: UUID, state: str) -> None:
+        super().__init__(f"Import {run_id} is no dry run that has succeeded (it is {state}). Upload its files again.")
+
+
+class ImporterInactiveError(ForbiddenError):
+    """Who asked for the import has been deactivated since."""
+
+    def __init__(self) -> None:
+        super().__init__("The account that asked for this import has been deactivated. Ask for it by another account.")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from bugflow.tracker.accounts.actor import Actor
@@ -13,12 +13,16 @@ from bugflow.tracker.accounts.tables import User
 from bugflow.tracker.imports.records import ImportedIssue, ImportedUser, fit_id
 from bugflow.tracker.imports.report import ImportReport
 from bugflow.tracker.imports.tables import ImportedRecord
+from bugflow.tracker.issues.queries import visible_to as issue_visible_to
+from bugflow.tracker.issues.tables import Issue
+from bugflow.tracker.projects.queries import visible_to
 from bugflow.tracker.projects.service import create_project, ensure_components
 from bugflow.tracker.projects.tables import Project, Severity, Team
 from bugflow.tracker.projects.vocabularies import list_severities, list_teams
 
 SHORTEST_KEY, LONGEST_KEY = 2, 20
 LONGEST_COMPONENT = 120
+CLOSED_PROJECT = "issues of projects that are archived here, or that you may not see"
 
 
 def derive_project_key(name: str) -> str:
@@ -52,6 +56,7 @@ class Places:
         self._now = now
         self._accounts = accounts
         self._projects: dict[str, Project] = {}
+        self._open: dict[str, bool] = {}
         self._severities: dict[int, dict[str, Severity]] = {}
         self._teams: dict[int, dict[str, Team]] = {}
         self._components: dict[int, dict[str, int]] = {}
@@ -60,6 +65,28 @@ class Places:
     def project_key_of(self, record: ImportedIssue) -> str:
         """Return the key of the project a record goes into."""
         return self._project_key or derive_project_key(record.project_key)
+
+    def takes(self, record: ImportedIssue) -> bool:
+        """Whether the importer may write the record: neither its project nor that of its key is archived or hidden."""
+        project_key = self.project_key_of(record)
+        prefix = issue_key(record, project_key).rsplit("-", 1)[0]
+        return self._is_open(project_key) and (prefix == project_key or self._is_open(prefix))
+
+    def _is_open(self, key: str) -> bool:
+        if key not in self._open:
+            open_here = and_(visible_to(self._actor), Project.archived_at.is_(None))
+            self._open[key] = self._session.scalar(select(open_here).where(Project.key == key)) is not False
+        return self._open[key]
+
+    def may_change(self, issue: Issue) -> bool:
+        """Whether the importer may change an issue, which may have moved since it was imported."""
+        own = select(Issue.id).join(Project).where(Issue.id == issue.id, issue_visible_to(self._actor))
+        return self._session.scalar(own.where(Project.archived_at.is_(None))) is not None
+
+    def find_issues(self, keys: Iterable[str]) -> dict[str, int]:
+        """Return the numbers of the issues with these keys that the importer may see."""
+        statement = select(Issue.key, Issue.id).where(Issue.key.in_(set(keys)), issue_visible_to(self._actor))
+        return {row.key: row.id for row in self._session.execute(statement)}
 
     def get_project(self, record: ImportedIssue, report: ImportReport) -> Project:
         """Return the project a record goes into, making it if it is missing."""

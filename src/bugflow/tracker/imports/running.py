@@ -16,7 +16,7 @@ from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.audit.service import record_audit
 from bugflow.tracker.imports.parsing import is_guessed
 from bugflow.tracker.imports.people import find_accounts
-from bugflow.tracker.imports.places import Places, derive_project_key, issue_key
+from bugflow.tracker.imports.places import CLOSED_PROJECT, Places, derive_project_key, issue_key
 from bugflow.tracker.imports.records import ImportedIssue, NotCarried, fit_id
 from bugflow.tracker.imports.report import ImportReport
 from bugflow.tracker.imports.sources import READERS
@@ -63,8 +63,7 @@ def run_import(
         MissingPermissionError: The actor may not import.
     """
     actor.require(Permission.MANAGE_IMPORTS)
-    if source not in READERS:
-        raise UnknownSourceError(source)
+    require_source(source)
     report = ImportReport(source=source, dry_run=dry_run)
     key = None if project_key is None else derive_project_key(project_key)
     namespace = source if key is None else f"{source}:{key}"
@@ -93,6 +92,16 @@ def run_import(
             session, actor, "import.finished", subject=("import", source), now=utc_now(), after=report.to_json()
         )
     return report
+
+
+def require_source(source: str) -> None:
+    """Refuse a tracker that is not read.
+
+    Raises:
+        UnknownSourceError: It is none of the known ones.
+    """
+    if source not in READERS:
+        raise UnknownSourceError(source)
 
 
 def _choose(read: Iterable[ImportedIssue], project_key: str | None, left: NotCarried) -> list[ImportedIssue]:
@@ -147,7 +156,9 @@ def _plan_batch(
     taken = set(session.scalars(select(Issue.key).where(Issue.key.in_(keys.values()))))
     for record in batch:
         known = earlier.get(fit_id(record.source_id))
-        if known is not None:
+        if not places.takes(record):
+            report.left.add(CLOSED_PROJECT, record.key)
+        elif known is not None:
             same = known.content_hash == content_hash(record)
             report.unchanged_issues += same
             report.changed_issues += not same

@@ -11,20 +11,27 @@ from bugflow.core.database import Json, Table, UtcDateTime
 
 
 class ImportRun(Table):
-    """One run of an import and its report."""
+    """An import asked for over HTTP: its files are in the storage under `files_key`, its work is the job `job_id`.
+
+    While it is not finished its job tells the state; a finished one has a report or an error. Jobs are forgotten after
+    a while, imports are not.
+    """
 
     __tablename__ = "import_runs"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uuid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
     source: Mapped[str] = mapped_column(String(20))
-    project_id: Mapped[int | None] = mapped_column(ForeignKey("projects.id"))
-    started_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    project_key: Mapped[str | None] = mapped_column(String(20))
     dry_run: Mapped[bool] = mapped_column(default=False)
-    state: Mapped[str] = mapped_column(String(20))
-    progress: Mapped[float] = mapped_column(default=0.0)
-    report: Mapped[dict[str, Any]] = mapped_column(Json)
-    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_by_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    job_id: Mapped[UUID]
+    files_key: Mapped[str] = mapped_column(String(80), index=True)
+    files: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    people: Mapped[dict[str, str]] = mapped_column(Json)
+    report: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 

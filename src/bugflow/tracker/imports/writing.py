@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from bugflow.tracker.imports.changing import write_changed
 from bugflow.tracker.imports.fields import issue_fields, issue_labels
-from bugflow.tracker.imports.places import Places, issue_key
+from bugflow.tracker.imports.places import CLOSED_PROJECT, Places, issue_key
 from bugflow.tracker.imports.records import ImportedIssue, fit_id
 from bugflow.tracker.imports.report import ImportReport
 from bugflow.tracker.imports.tables import ImportedRecord
@@ -55,6 +55,10 @@ def write_batch(
     now: datetime,
 ) -> None:
     """Write a batch of records: new ones wholly, changed ones as far as nobody changed them here."""
+    for record in records:
+        if not places.takes(record):
+            report.left.add(CLOSED_PROJECT, record.key)
+    records = [record for record in records if places.takes(record)]
     places.ensure_users((user for record in records for user in record.users()), report)
     earlier = find_earlier(session, namespace, records)
     fresh = {record.source_id: record for record in records if fit_id(record.source_id) not in earlier}
@@ -67,8 +71,8 @@ def write_batch(
         if known.content_hash == digest:
             report.unchanged_issues += 1
             continue
-        write_changed(session, record, known, places, report)
-        known.content_hash = digest
+        if write_changed(session, record, known, places, report):
+            known.content_hash = digest
 
 
 def _write_new(
@@ -218,7 +222,7 @@ def write_links(
         for record in records
         for key in (issue_key(record, places.project_key_of(record)), *_target_keys(record, places))
     }
-    ids = {row.key: row.id for row in session.execute(select(Issue.key, Issue.id).where(Issue.key.in_(keys)))}
+    ids = places.find_issues(keys)
     present = {
         (each.source_id, each.kind, each.target_id)
         for each in session.scalars(select(IssueRelation).where(IssueRelation.source_id.in_(ids.values())))

@@ -5,9 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, status
 
 from bugflow.core.clock import utc_now
-from bugflow.core.errors import ForbiddenError
 from bugflow.core.http.dependencies import ReadSession, WriteSession
-from bugflow.tracker.accounts.actor import Actor
+from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.issues.comments import add_comment, delete_comment, edit_comment
 from bugflow.tracker.issues.queries import (
@@ -43,24 +42,6 @@ router = APIRouter(prefix="/issues", tags=["issues"])
 AfterId = Annotated[int, Query(ge=0, le=2**31 - 1, description="Begin behind the entry with this number.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
-
-
-class NoUserError(ForbiddenError):
-    """Something only a user can do."""
-
-    def __init__(self) -> None:
-        super().__init__("Only a signed-in user can do this.")
-
-
-def require_user_id(actor: Actor) -> int:
-    """Return the acting user's number.
-
-    Raises:
-        NoUserError: The actor is the installation itself.
-    """
-    if actor.user_id is None:
-        raise NoUserError
-    return actor.user_id
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)

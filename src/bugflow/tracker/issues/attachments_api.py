@@ -10,8 +10,8 @@ from fastapi.responses import StreamingResponse
 from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import DatabaseDep, ReadSession, SettingsDep, StorageDep, WriteSession
 from bugflow.core.http.openapi import describe_files
+from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
-from bugflow.tracker.issues.api import require_user_id
 from bugflow.tracker.issues.attachments import INLINE_TYPES, attach_file, remove_attachment
 from bugflow.tracker.issues.queries import get_attachment, get_issue, list_attachments
 from bugflow.tracker.issues.schemas import AttachmentRead

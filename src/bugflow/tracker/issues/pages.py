@@ -12,9 +12,8 @@ from starlette.responses import Response
 from bugflow.core.clock import utc_now
 from bugflow.core.errors import BugFlowError, ConflictError, InvalidError
 from bugflow.core.http.dependencies import DatabaseDep, ReadSession, SettingsDep, StorageDep, WriteSession
-from bugflow.tracker.accounts.actor import Actor
+from bugflow.tracker.accounts.actor import Actor, require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
-from bugflow.tracker.issues.api import require_user_id
 from bugflow.tracker.issues.attachments import attach_file
 from bugflow.tracker.issues.comments import add_comment
 from bugflow.tracker.issues.errors import FieldValueError, StatusChangeError

@@ -14,9 +14,9 @@ from bugflow.core.clock import utc_now
 from bugflow.core.errors import NotFoundError
 from bugflow.core.http.dependencies import ReadSession, SettingsDep, WriteSession
 from bugflow.core.settings import Settings
+from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.accounts.tables import User
-from bugflow.tracker.issues.api import require_user_id
 from bugflow.tracker.notifications.queries import count_unread, get_preference, list_notifications
 from bugflow.tracker.notifications.service import mark_read
 from bugflow.tracker.notifications.tables import NotificationPreference

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, status
 from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import ReadSession, WriteSession
 from bugflow.core.http.pagination import Page
+from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
-from bugflow.tracker.issues.api import require_user_id
 from bugflow.tracker.issues.queries import view_issues
 from bugflow.tracker.issues.schemas import IssueRead
 from bugflow.tracker.projects.queries import get_project

@@ -11,9 +11,8 @@ from starlette.responses import Response
 from bugflow.core.clock import utc_now
 from bugflow.core.errors import BugFlowError, ConflictError, InvalidError
 from bugflow.core.http.dependencies import DatabaseDep, ReadSession, WriteSession
-from bugflow.tracker.accounts.actor import Actor
+from bugflow.tracker.accounts.actor import Actor, require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
-from bugflow.tracker.issues.api import require_user_id
 from bugflow.tracker.issues.queries import IssueView, view_issues
 from bugflow.tracker.search.errors import SearchNameError
 from bugflow.tracker.search.language import parse_query
