@@ -24,6 +24,7 @@ QUERIES = (
     "",
     "is:open",
     "is:open team:Backend severity:high",
+    "is:open team:Backend severity:high project:P3",
     "project:P3 status:closed",
     "assignee:@me is:open",
     "is:unassigned is:open priority:high",

@@ -1,5 +1,6 @@
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -56,3 +57,40 @@ def test_a_moment_comes_back_in_utc(database: Database) -> None:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     kind, dialect = UtcDateTime(), database.engine.dialect
     assert kind.process_result_value(kind.process_bind_param(moment, dialect), dialect) == moment
+
+
+def test_a_writer_that_had_to_wait_is_as_patient_as_before(database: Database) -> None:
+    if not database.is_embedded:
+        with database.snapshot() as session:
+            assert session.scalar(text("SHOW lock_timeout")) == "10s"
+        return
+    writing, done = threading.Event(), threading.Event()
+
+    def write_long() -> None:
+        with database.transaction() as session:
+            session.execute(text("UPDATE severities SET rank = rank"))
+            writing.set()
+            done.wait(30)
+
+    other = threading.Thread(target=write_long)
+    other.start()
+    writing.wait(30)
+    timer = threading.Timer(0.3, done.set)  # Longer than the short waits.
+    timer.start()
+    with database.transaction() as session:
+        assert session.scalar(text("PRAGMA busy_timeout")) == 10_000
+    other.join()
+
+
+def test_tending_moves_the_log_into_the_file(database: Database) -> None:
+    with database.transaction() as session:
+        session.execute(text("CREATE TABLE long_texts (content TEXT)"))
+        session.execute(text("INSERT INTO long_texts VALUES (:content)"), {"content": "x" * 6_000_000})
+    if database.is_embedded:
+        file = Path(str(database.engine.url.database))
+        before = file.stat().st_size
+        database.tend()
+        assert file.stat().st_size > before + 5_000_000
+    database.tend()
+    with database.snapshot() as session:
+        assert session.scalar(text("SELECT length(content) FROM long_texts")) == 6_000_000

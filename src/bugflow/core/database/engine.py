@@ -1,5 +1,8 @@
 """Opening the database, and the two ways to use it: a transaction that writes, a snapshot that reads."""
 
+import random
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +16,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from bugflow.core.errors import InvalidError, UnavailableError
 
-SQLITE_CACHE_KIB = 65536
+SQLITE_CACHE_KIB, SQLITE_PAGE_BYTES = 65536, 4096
+LOG_PAGES_TENDED, LOG_PAGES_AT_MOST = 1_000, 20_000
+"""Pages of SQLite's log after which `tend` moves them into the file, and after which a writer itself has to."""
+SHORT_WAITS, SHORT_WAIT_SECONDS = 200, (0.0002, 0.0008)
 
 
 class DatabaseAddressError(InvalidError):
@@ -41,6 +47,11 @@ class Database:
     writers: sessionmaker[Session]
     readers: sessionmaker[Session]
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it is a file of this machine, read and written in this process."""
+        return self.engine.dialect.name == "sqlite"
+
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session whose work is committed at the end, or wholly undone by an error.
@@ -56,6 +67,21 @@ class Database:
         """A session that reads one consistent state and cannot write."""
         with self.readers() as session:
             yield session
+
+    def tend(self) -> None:
+        """Move what SQLite's log holds into the file once it is long, so that no writer has to wait for that.
+
+        For a background process to call often; it costs a look at the file's size.
+        """
+        if not self.is_embedded:
+            return
+        log = Path(f"{self.engine.url.database}-wal")
+        if log.exists() and log.stat().st_size > LOG_PAGES_TENDED * SQLITE_PAGE_BYTES:
+            connection = self.engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+            finally:
+                connection.close()
 
     def dispose(self) -> None:
         """Close every connection of this process."""
@@ -131,6 +157,7 @@ def _prepare_sqlite_connection(connection: Any, _record: object) -> None:  # noq
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_AT_MOST}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute(f"PRAGMA cache_size = -{SQLITE_CACHE_KIB}")
     cursor.execute("PRAGMA temp_store = MEMORY")
@@ -138,5 +165,29 @@ def _prepare_sqlite_connection(connection: Any, _record: object) -> None:  # noq
 
 
 def _begin_sqlite_transaction(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN DEFERRED" if reading else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("read_only", False):
+        connection.exec_driver_sql("BEGIN DEFERRED")
+    elif not _take_write_lock(connection.connection.driver_connection):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _take_write_lock(connection: Any) -> bool:  # noqa: ANN401 -- The driver's connection.
+    """Begin to write as soon as the one who writes has ended; return whether that came about soon.
+
+    SQLite itself sleeps longer each time it looks, up to 100 ms, though a transaction here takes a few milliseconds.
+    """
+    [[patience_ms]] = connection.execute("PRAGMA busy_timeout").fetchall()
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        for _ in range(SHORT_WAITS):
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    return False
+                time.sleep(random.uniform(*SHORT_WAIT_SECONDS))  # noqa: S311 -- Keeps two from waking together.
+            else:
+                return True
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
+    return False

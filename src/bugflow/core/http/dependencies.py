@@ -3,11 +3,12 @@
 What does not wait is `async`, which spares a request the way through a thread.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from bugflow.core.database import Database
 from bugflow.core.http.rate_limit import RateLimiter
@@ -53,10 +54,16 @@ def open_transaction(database: DatabaseDep) -> Iterator[Session]:
         yield session
 
 
-def open_snapshot(database: DatabaseDep) -> Iterator[Session]:
-    """Open a session that only reads."""
-    with database.snapshot() as session:
+async def open_snapshot(database: DatabaseDep) -> AsyncIterator[Session]:
+    """Open a session that only reads. Opening one waits for nothing, and closing it only for a database elsewhere."""
+    session = database.readers()
+    try:
         yield session
+    finally:
+        if database.is_embedded:
+            session.close()
+        else:
+            await run_in_threadpool(session.close)
 
 
 WriteSession = Annotated[Session, Depends(open_transaction, scope="function")]

@@ -20,6 +20,7 @@ Answer = TypeVar("Answer")
 
 SECONDS_WITHOUT_REDIS = 60
 REDIS_TIMEOUT_SECONDS = 1
+SECONDS_BETWEEN_CLEARING = 5.0
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,36 @@ class RateLimitedError(TooManyRequestsError):
         )
 
 
+class RestingStorage(MemoryStorage):
+    """Clears up every few seconds; the library starts a thread for it at every request, which costs more than the rest.
+
+    What it asks before is whether its timer still waits: here it does so until there is something to clear up again.
+    """
+
+    @property  # type: ignore[override]
+    def timer(self) -> "RestingStorage":
+        """What stands for the library's timer."""
+        return self
+
+    @timer.setter
+    def timer(self, made: threading.Timer) -> None:
+        made.daemon = True
+        self._made, self._made_at = made, time.monotonic()
+
+    def start(self) -> None:
+        """Start the timer that was made last."""
+        self._made.start()
+
+    def is_alive(self) -> bool:
+        """Whether it is too early to clear up again."""
+        return time.monotonic() < self._made_at + SECONDS_BETWEEN_CLEARING
+
+
 class RateLimiter:
     """Counts what happens by key. With Redis gone, each process counts for itself until it is back."""
 
     def __init__(self, broker_url: str = "") -> None:
-        self._local = MovingWindowRateLimiter(MemoryStorage())
+        self._local = MovingWindowRateLimiter(RestingStorage())
         self._shared, self._shared_errors = _open_shared(broker_url)
         self._shared_again_at = 0.0
         self._lock = threading.Lock()

@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 HOUSEKEEPING = timedelta(hours=1)
 TICKING = timedelta(seconds=20)
+TENDING = timedelta(seconds=2)
 
 
 def name_runner() -> str:
@@ -33,11 +34,14 @@ class Housekeeping:
         self._database = database
         self._registry = registry
         self._history_days = history_days
-        self._ticked_at = self._cleaned_at = utc_now() - HOUSEKEEPING
+        self._tended_at = self._ticked_at = self._cleaned_at = utc_now() - HOUSEKEEPING
 
     def keep(self, *, resend_before: datetime | None = None) -> bool:
         """Do what is due; return whether there is a run to do, or to send where `resend_before` is given."""
         now = utc_now()
+        if now - self._tended_at >= TENDING:
+            self._database.tend()
+            self._tended_at = now
         if now - self._ticked_at >= TICKING:
             with self._database.transaction() as session:
                 schedule_ticks(session, self._registry, now=now)

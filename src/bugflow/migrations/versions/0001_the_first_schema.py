@@ -11,6 +11,18 @@ depends_on = None
 
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 APPEND_ONLY = ("audit_entries", "corrections", "issue_changes")
+FILTERED_COLUMNS = (
+    "status",
+    "severity_id",
+    "team_id",
+    "assignee_id",
+    "priority_rank",
+    "issue_type",
+    "component_id",
+    "reporter_id",
+    "sprint_id",
+    "restricted",
+)
 
 
 def upgrade() -> None:
@@ -475,14 +487,16 @@ def create_issues() -> None:
     op.create_index(
         "ix_issues_project_status_updated", "issues", ["project_id", "status", "updated_at", "id"], unique=False
     )
-    op.create_index("ix_issues_project_updated", "issues", ["project_id", "updated_at", "id"], unique=False)
+    op.create_index(
+        "ix_issues_project_updated", "issues", ["project_id", "updated_at", "id", *FILTERED_COLUMNS], unique=False
+    )
     op.create_index("ix_issues_reporter_updated", "issues", ["reporter_id", "updated_at", "id"], unique=False)
     op.create_index("ix_issues_severity_rank", "issues", ["severity_rank", "id"], unique=False)
     op.create_index("ix_issues_severity_updated", "issues", ["severity_id", "updated_at", "id"], unique=False)
     op.create_index("ix_issues_sprint_id", "issues", ["sprint_id"], unique=False)
     op.create_index("ix_issues_status_updated", "issues", ["status", "updated_at", "id"], unique=False)
     op.create_index("ix_issues_team_status_updated", "issues", ["team_id", "status", "updated_at", "id"], unique=False)
-    op.create_index("ix_issues_updated", "issues", ["updated_at", "id"], unique=False)
+    op.create_index("ix_issues_updated", "issues", ["updated_at", "id", "project_id", *FILTERED_COLUMNS], unique=False)
 
 
 def create_attachments() -> None:

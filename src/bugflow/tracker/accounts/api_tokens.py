@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from bugflow.core.security.tokens import digest_token, make_random_token
@@ -14,6 +14,12 @@ from bugflow.tracker.audit.service import record_audit
 
 API_TOKEN_PREFIX = "bf_"  # noqa: S105 -- How tokens begin, not one of them.
 SHOWN_CHARACTERS = 10
+
+_USER_BY_API_TOKEN = (
+    select(User, ApiToken)
+    .join(ApiToken, ApiToken.user_id == User.id)
+    .where(ApiToken.token_hash == bindparam("digest"), ApiToken.revoked_at.is_(None), User.is_active)
+)
 
 
 def create_api_token(
@@ -54,11 +60,7 @@ def revoke_api_token(session: Session, user: User, number: int, *, actor: Actor,
 
 def find_api_token(session: Session, token: str, *, now: datetime) -> tuple[User, ApiToken] | None:
     """Return an API token and whose it is, unless it is expired or revoked."""
-    found = session.execute(
-        select(User, ApiToken)
-        .join(ApiToken, ApiToken.user_id == User.id)
-        .where(ApiToken.token_hash == digest_token(token), ApiToken.revoked_at.is_(None), User.is_active)
-    ).first()
+    found = session.execute(_USER_BY_API_TOKEN, {"digest": digest_token(token)}).first()
     if found is None or found[1].expires_at <= now:
         return None
     return found[0], found[1]

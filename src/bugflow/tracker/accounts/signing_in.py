@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from bugflow.core.database import Database
@@ -23,6 +23,19 @@ from bugflow.tracker.accounts.queries import find_user_by_email
 from bugflow.tracker.accounts.tables import SignIn, User
 from bugflow.tracker.accounts.throttling import SignInThrottle
 from bugflow.tracker.audit.service import record_audit
+
+# Built once: building a statement costs more than running it, and every request runs one of these.
+_USER_BY_UUID = select(User).where(User.uuid == bindparam("user"))
+_USER_BY_WEB_SESSION = (
+    select(User, SignIn.expires_at)
+    .join(SignIn, SignIn.user_id == User.id)
+    .where(
+        SignIn.token_hash == bindparam("digest"),
+        SignIn.kind == "web",
+        SignIn.revoked_at.is_(None),
+        User.is_active,
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -150,21 +163,12 @@ def find_user_by_access_token(session: Session, token: str, *, settings: Setting
     claims = read_access_token(token, secret=settings.secret_key.get_secret_value())
     if claims is None:
         return None
-    user = session.scalars(select(User).where(User.uuid == claims.user)).first()
+    user = session.scalars(_USER_BY_UUID, {"user": claims.user}).first()
     valid = user is not None and user.is_active and user.token_version == claims.token_version
     return user if valid else None
 
 
 def find_user_by_web_session(session: Session, token: str, *, now: datetime) -> User | None:
     """Return whose browser session it is, unless it has ended."""
-    found = session.execute(
-        select(User, SignIn.expires_at)
-        .join(SignIn, SignIn.user_id == User.id)
-        .where(
-            SignIn.token_hash == digest_token(token),
-            SignIn.kind == "web",
-            SignIn.revoked_at.is_(None),
-            User.is_active,
-        )
-    ).first()
+    found = session.execute(_USER_BY_WEB_SESSION, {"digest": digest_token(token)}).first()
     return found[0] if found is not None and found[1] > now else None

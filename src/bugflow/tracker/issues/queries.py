@@ -2,11 +2,27 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache, lru_cache
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, String, Uuid, and_, column, func, or_, select, table, true
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    Uuid,
+    and_,
+    bindparam,
+    column,
+    func,
+    or_,
+    select,
+    table,
+    true,
+)
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.roles import Permission
@@ -27,11 +43,43 @@ from bugflow.tracker.projects.tables import Component, Project, Severity, Team
 LARGEST_NUMBER = 2**31 - 1
 DIGITS = len(str(LARGEST_NUMBER))
 
+KEPT_CONDITIONS = 500
+"""Of so many people the conditions are kept, which cost more to build than most queries to run."""
 
 _SPRINTS = table(
     "sprints", column("id", Integer), column("uuid", Uuid), column("name", String), column("state", String)
 )
 """What an issue shows of its sprint; by name, because the area of sprints builds on this one."""
+
+# Built once: building a statement costs more than running it.
+_SPRINT_NAMES = select(_SPRINTS).where(_SPRINTS.c.id.in_(bindparam("sprints", expanding=True)))
+_LABELS = (
+    select(IssueLabel.issue_id, IssueLabel.label)
+    .where(IssueLabel.issue_id.in_(bindparam("issues", expanding=True)))
+    .order_by(IssueLabel.issue_id, IssueLabel.label)
+)
+_COMMENTS = (
+    select(Comment, User)
+    .join(User, User.id == Comment.author_id)
+    .where(Comment.issue_id == bindparam("issue"), Comment.id > bindparam("after"))
+    .order_by(Comment.id)
+    .limit(bindparam("most"))
+)
+_CHANGES = (
+    select(IssueChange, User)
+    .outerjoin(User, User.id == IssueChange.actor_id)
+    .where(IssueChange.issue_id == bindparam("issue"), IssueChange.id > bindparam("after"))
+    .order_by(IssueChange.id)
+    .limit(bindparam("most"))
+)
+_ATTACHMENTS = select(Attachment).where(Attachment.issue_id == bindparam("issue")).order_by(Attachment.id)
+_RELATIONS = (
+    select(IssueRelation)
+    .where(or_(IssueRelation.source_id == bindparam("issue"), IssueRelation.target_id == bindparam("issue")))
+    .order_by(IssueRelation.id)
+)
+
+Named = TypeVar("Named", Project, Severity, Team, Component, User)
 
 
 @dataclass(frozen=True)
@@ -68,6 +116,7 @@ class RelationView:
     outgoing: bool
 
 
+@lru_cache(KEPT_CONDITIONS)
 def visible_to(viewer: Actor) -> ColumnElement[bool]:
     """The condition that an issue may be seen: its project is, and it is not restricted to others."""
     in_project: ColumnElement[bool] = true()
@@ -124,11 +173,7 @@ def view_issues(session: Session, issues: Sequence[Issue]) -> list[IssueView]:
     """Return issues with their names, in the same order; the number of queries does not depend on theirs."""
     labels: dict[int, list[str]] = {}
     if issues:
-        for issue_id, label in session.execute(
-            select(IssueLabel.issue_id, IssueLabel.label)
-            .where(IssueLabel.issue_id.in_([issue.id for issue in issues]))
-            .order_by(IssueLabel.issue_id, IssueLabel.label)
-        ):
+        for issue_id, label in session.execute(_LABELS, {"issues": [issue.id for issue in issues]}):
             labels.setdefault(issue_id, []).append(label)
     projects = _by_id(session, Project, (issue.project_id for issue in issues))
     severities = _by_id(session, Severity, (issue.severity_id for issue in issues))
@@ -155,7 +200,7 @@ def view_issues(session: Session, issues: Sequence[Issue]) -> list[IssueView]:
 def _name_sprints(session: Session, numbers: set[int]) -> dict[int | None, SprintName]:
     if not numbers:
         return {}
-    rows = session.execute(select(_SPRINTS).where(_SPRINTS.c.id.in_(numbers)))
+    rows = session.execute(_SPRINT_NAMES, {"sprints": list(numbers)})
     return {row.id: SprintName(row.id, row.uuid, row.name, row.state) for row in rows}
 
 
@@ -164,24 +209,31 @@ def view_issue(session: Session, issue: Issue) -> IssueView:
     return view_issues(session, [issue])[0]
 
 
-def _by_id(session: Session, table: Any, numbers: Iterable[int | None]) -> dict[int | None, Any]:  # noqa: ANN401 -- Any table with a number.
-    wanted = {number for number in numbers if number is not None}
-    if not wanted:
-        return {}
-    return {row.id: row for row in session.scalars(select(table).where(table.id.in_(wanted)))}
+def _by_id(session: Session, table: type[Named], numbers: Iterable[int | None]) -> dict[int | None, Named]:
+    """Return rows by their numbers; those that the session has read already are not read again."""
+    found: dict[int | None, Named] = {}
+    missing = []
+    for number in {number for number in numbers if number is not None}:
+        present = session.identity_map.get(identity_key(table, number))
+        if present is None:
+            missing.append(number)
+        else:
+            found[number] = present
+    if missing:
+        found |= {row.id: row for row in session.scalars(_select_by_id(table), {"numbers": missing})}
+    return found
+
+
+@cache
+def _select_by_id(table: type[Named]) -> Select[Named]:
+    return select(table).where(table.id.in_(bindparam("numbers", expanding=True)))
 
 
 def list_comments(
     session: Session, issue: Issue, *, after_id: int = 0, limit: int = 100
 ) -> Sequence[tuple[Comment, User]]:
     """Return comments with their authors, oldest first, beginning behind `after_id`."""
-    rows = session.execute(
-        select(Comment, User)
-        .join(User, User.id == Comment.author_id)
-        .where(Comment.issue_id == issue.id, Comment.id > after_id)
-        .order_by(Comment.id)
-        .limit(limit)
-    )
+    rows = session.execute(_COMMENTS, {"issue": issue.id, "after": after_id, "most": limit})
     return [(comment, author) for comment, author in rows]
 
 
@@ -201,19 +253,13 @@ def list_changes(
     session: Session, issue: Issue, *, after_id: int = 0, limit: int = 100
 ) -> Sequence[tuple[IssueChange, User | None]]:
     """Return the history of the issue's fields, oldest first, beginning behind `after_id`."""
-    rows = session.execute(
-        select(IssueChange, User)
-        .outerjoin(User, User.id == IssueChange.actor_id)
-        .where(IssueChange.issue_id == issue.id, IssueChange.id > after_id)
-        .order_by(IssueChange.id)
-        .limit(limit)
-    )
+    rows = session.execute(_CHANGES, {"issue": issue.id, "after": after_id, "most": limit})
     return [(change, actor) for change, actor in rows]
 
 
 def list_attachments(session: Session, issue: Issue) -> Sequence[Attachment]:
     """Return the attachments of an issue, oldest first."""
-    return session.scalars(select(Attachment).where(Attachment.issue_id == issue.id).order_by(Attachment.id)).all()
+    return session.scalars(_ATTACHMENTS, {"issue": issue.id}).all()
 
 
 def get_attachment(session: Session, issue: Issue, reference: UUID) -> Attachment:
@@ -231,22 +277,17 @@ def get_attachment(session: Session, issue: Issue, reference: UUID) -> Attachmen
 
 
 def list_relations(session: Session, viewer: Actor, issue: Issue) -> list[RelationView]:
-    """Return the relations of an issue to others that the viewer may see."""
-    views = []
-    for outgoing in (True, False):
-        own, other = (
-            (IssueRelation.source_id, IssueRelation.target_id)
-            if outgoing
-            else (IssueRelation.target_id, IssueRelation.source_id)
-        )
-        rows = session.execute(
-            select(IssueRelation, Issue)
-            .join(Issue, Issue.id == other)
-            .where(own == issue.id, visible_to(viewer))
-            .order_by(IssueRelation.id)
-        )
-        views += [RelationView(relation, related, outgoing) for relation, related in rows]
-    return views
+    """Return the relations of an issue to others that the viewer may see, those that begin at it first."""
+    relations = session.scalars(_RELATIONS, {"issue": issue.id}).all()
+    if not relations:
+        return []
+    others = {relation.target_id if relation.source_id == issue.id else relation.source_id for relation in relations}
+    rows = session.scalars(select(Issue).where(Issue.id.in_(others), visible_to(viewer)))
+    visible = {other.id: other for other in rows}
+    return [
+        *(RelationView(each, visible[each.target_id], True) for each in relations if each.target_id in visible),
+        *(RelationView(each, visible[each.source_id], False) for each in relations if each.source_id in visible),
+    ]
 
 
 def list_watchers(session: Session, issue: Issue) -> Sequence[User]:

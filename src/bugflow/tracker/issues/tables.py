@@ -11,6 +11,20 @@ from bugflow.core.database import Table, UtcDateTime
 NO_SEVERITY = -1
 """The rank of an issue without severity: below every severity."""
 
+FILTERED = (
+    "status",
+    "severity_id",
+    "team_id",
+    "assignee_id",
+    "priority_rank",
+    "issue_type",
+    "component_id",
+    "reporter_id",
+    "sprint_id",
+    "restricted",
+)
+"""What lists are filtered by: in the two indexes by which most are read, so that a row is read only if it is shown."""
+
 
 class Issue(Table):
     """A bug, story or task. `id` is its number in the installation, `key` its name in the project.
@@ -20,9 +34,9 @@ class Issue(Table):
 
     __tablename__ = "issues"
     __table_args__ = (
-        Index("ix_issues_updated", "updated_at", "id"),
+        Index("ix_issues_updated", "updated_at", "id", "project_id", *FILTERED),
         Index("ix_issues_created", "created_at", "id"),
-        Index("ix_issues_project_updated", "project_id", "updated_at", "id"),
+        Index("ix_issues_project_updated", "project_id", "updated_at", "id", *FILTERED),
         Index("ix_issues_project_status_updated", "project_id", "status", "updated_at", "id"),
         Index("ix_issues_status_updated", "status", "updated_at", "id"),
         Index("ix_issues_assignee_status_updated", "assignee_id", "status", "updated_at", "id"),

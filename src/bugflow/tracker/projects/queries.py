@@ -21,11 +21,6 @@ def visible_to(viewer: Actor) -> ColumnElement[bool]:
     return or_(Project.visibility == "internal", Project.id.in_(own))
 
 
-def list_visible_project_ids(session: Session, viewer: Actor) -> Sequence[int]:
-    """Return the numbers of the projects that the viewer may see."""
-    return session.scalars(select(Project.id).where(visible_to(viewer))).all()
-
-
 def list_projects(session: Session, viewer: Actor, *, archived: bool = False) -> Sequence[Project]:
     """Return the projects that the viewer may see, by key."""
     condition = Project.archived_at.is_not(None) if archived else Project.archived_at.is_(None)

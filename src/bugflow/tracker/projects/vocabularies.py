@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from bugflow.tracker.projects.errors import UnknownNameError
@@ -11,7 +11,23 @@ from bugflow.tracker.projects.tables import Component, Project, Severity, Team
 
 DEFAULT_TEAMS = ("Backend", "Frontend", "Mobile", "DevOps")
 DEFAULT_SEVERITIES = ("low", "medium", "high", "critical")
-
+# Built once: building a statement costs more than running it.
+_PROJECT = bindparam("project", type_=Integer)
+_TEAMS = (
+    select(Team)
+    .where(Team.project_id.is_(None) | (Team.project_id == _PROJECT), Team.archived_at.is_(None))
+    .order_by(Team.position, Team.id)
+)
+_SEVERITIES = (
+    select(Severity)
+    .where(Severity.project_id.is_(None) | (Severity.project_id == _PROJECT), Severity.archived_at.is_(None))
+    .order_by(Severity.rank, Severity.id)
+)
+_COMPONENTS = (
+    select(Component)
+    .where(Component.project_id == _PROJECT, Component.archived_at.is_(None))
+    .order_by(func.lower(Component.name))
+)
 
 OwnOrShared = TypeVar("OwnOrShared", Team, Severity)
 Named = TypeVar("Named", Team, Severity, Component)
@@ -28,33 +44,17 @@ def ensure_default_vocabularies(session: Session) -> None:
 
 def list_teams(session: Session, project_id: int | None) -> Sequence[Team]:
     """Return the teams in use: the project's own, or the installation's if it has none."""
-    return _own_or_shared(
-        session.scalars(
-            select(Team)
-            .where(Team.project_id.is_(None) | (Team.project_id == project_id), Team.archived_at.is_(None))
-            .order_by(Team.position, Team.id)
-        ).all()
-    )
+    return _own_or_shared(session.scalars(_TEAMS, {"project": project_id}).all())
 
 
 def list_severities(session: Session, project_id: int | None) -> Sequence[Severity]:
     """Return the severities in use, mildest first: the project's own, or the installation's if it has none."""
-    return _own_or_shared(
-        session.scalars(
-            select(Severity)
-            .where(Severity.project_id.is_(None) | (Severity.project_id == project_id), Severity.archived_at.is_(None))
-            .order_by(Severity.rank, Severity.id)
-        ).all()
-    )
+    return _own_or_shared(session.scalars(_SEVERITIES, {"project": project_id}).all())
 
 
 def list_components(session: Session, project_id: int) -> Sequence[Component]:
     """Return the components of a project by name."""
-    return session.scalars(
-        select(Component)
-        .where(Component.project_id == project_id, Component.archived_at.is_(None))
-        .order_by(func.lower(Component.name))
-    ).all()
+    return session.scalars(_COMPONENTS, {"project": project_id}).all()
 
 
 def get_team(session: Session, project: Project, name: str) -> Team:

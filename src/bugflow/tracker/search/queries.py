@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from bugflow.core.http.pagination import CursorError, decode_cursor, encode_cursor
@@ -102,11 +102,18 @@ def _page_by_field(
     if cursor is not None:
         conditions.append(_behind(key, sort, *decode_cursor(cursor, length=2)))
     order = (key.desc(), Issue.id.desc()) if sort.descending else (key.asc(), Issue.id.asc())
-    statement: Select[Any] = select(Issue, key.label("sort_key")).where(*conditions).order_by(*order).limit(limit + 1)
-    rows = session.execute(statement).all()
+    chosen: Select[Any] = select(Issue.id, key.label("sort_key")).where(*conditions).order_by(*order).limit(limit + 1)
+    rows = _load_in_order(session, chosen.subquery(), descending=sort.descending)
     issues = [row.Issue for row in rows[:limit]]
     more = encode_cursor([_plain(rows[limit - 1].sort_key), issues[-1].id]) if len(rows) > limit else None
     return IssuePage(issues, more)
+
+
+def _load_in_order(session: Session, chosen: Subquery, *, descending: bool) -> Sequence[Row[Any]]:
+    """Return the chosen issues; they are chosen by what is in an index, and only these rows are read."""
+    order = (chosen.c.sort_key, chosen.c.id)
+    statement = select(Issue, chosen.c.sort_key).join(chosen, chosen.c.id == Issue.id)
+    return session.execute(statement.order_by(*(each.desc() if descending else each for each in order))).all()
 
 
 def _sort_key(field: str) -> ColumnElement[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.projects.errors import NameTakenError
-from bugflow.tracker.projects.queries import list_visible_project_ids
+from bugflow.tracker.projects.queries import visible_to
 from bugflow.tracker.projects.tables import Project
 from bugflow.tracker.search.errors import SavedSearchNotFoundError
 from bugflow.tracker.search.language import parse_query
@@ -39,7 +39,7 @@ def save_search(
 
 def list_saved_searches(session: Session, viewer: Actor) -> Sequence[SavedSearch]:
     """Return the viewer's own searches and those shared with projects they see, by name."""
-    shared = SavedSearch.project_id.in_(list_visible_project_ids(session, viewer))
+    shared = SavedSearch.project_id.in_(select(Project.id).where(visible_to(viewer)))
     return session.scalars(
         select(SavedSearch).where(or_(SavedSearch.owner_id == viewer.user_id, shared)).order_by(SavedSearch.name)
     ).all()
