@@ -45,6 +45,13 @@ class Browser:
         return SAME_ORIGIN | ({"Cookie": self.cookie} if self.cookie else {})
 
 
+def form_fields(page: str, action: str) -> dict[str, str]:
+    """Return what the hidden fields of a page's form say."""
+    form = page.split(f'action="{action}"')[1].split("</form>", maxsplit=1)[0]
+    hidden = re.findall(r'<input type="hidden"\s+name="([^"]*)"\s+value="([^"]*)"', form)
+    return {unescape(name): unescape(value) for name, value in hidden}
+
+
 def field_value(page: str, name: str) -> str:
     """Return what an input of a page has as its value."""
     found = re.search(rf'<input[^>]*name="{name}"[^>]*>', page)

@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bugflow.web.markdown import LONGEST, render_markdown
+from bugflow.web.markdown import LONGEST, Link, find_references, render_markdown
+
+LINKS = {
+    name: Link(f"/at/{number}", title='a "title" <b>')
+    for number, name in enumerate(("#7", "WEB-7", "@ann", "@ann.b@example.com", "@a_b_c"))
+}
 
 
 @pytest.mark.parametrize(
@@ -13,8 +18,7 @@ from bugflow.web.markdown import LONGEST, render_markdown
         ("*a* **b** ~~c~~ `d`", "<p><em>a</em> <strong>b</strong> <s>c</s> <code>d</code></p>\n"),
         ("one\ntwo", "<p>one<br>\ntwo</p>\n"),
         ("1. a\n2. b", "<ol>\n<li>a</li>\n<li>b</li>\n</ol>\n"),
-        ("See #7.", '<p>See <a href="/issues/7" rel="nofollow noopener noreferrer">#7</a>.</p>\n'),
-        ("colour #fff, a#7 and `#8`", "<p>colour #fff, a#7 and <code>#8</code></p>\n"),
+        ("See #7, WEB-7 and @ann.", "<p>See #7, WEB-7 and @ann.</p>\n"),
         (
             "[#7](https://example.org)",
             '<p><a href="https://example.org" rel="nofollow noopener noreferrer">#7</a></p>\n',
@@ -28,6 +32,38 @@ from bugflow.web.markdown import LONGEST, render_markdown
 )
 def test_markdown_reads_as_people_mean_it(text: str, html: str) -> None:
     assert render_markdown(text) == html
+
+
+@pytest.mark.parametrize(
+    ("text", "linked"),
+    [
+        ("See #7.", ["#7"]),
+        ("(WEB-7), **#7** _WEB-7_", ["WEB-7", "#7", "WEB-7"]),
+        ("WEB-70, XWEB-7, WEB-7b, web-7, WEB_7, /WEB-7, a#7, ##7, #7a, #fff, &#7;", []),
+        ("`#7` and `WEB-7`\n\n    WEB-7\n\n```\n@ann\n```", []),
+        ("[#7](https://example.org) <https://example.org/#7>", []),
+        ("ask @ann. Or @ann.b@example.com, or @a_b_c!", ["@ann", "@ann.b@example.com", "@a_b_c"]),
+        ("mail ann@ann, x@ann.b@example.com, @anna, @@ann, #8, UTF-8", []),
+        ("- WEB-7\n\n> @ann\n\n| a |\n|---|\n| #7 |", ["WEB-7", "@ann", "#7"]),
+    ],
+)
+def test_references_become_the_links_that_are_given(text: str, linked: list[str]) -> None:
+    html = render_markdown(text, LINKS)
+    found = re.findall(r'<a href="/at/\d" title="a &quot;title&quot; &lt;b&gt;" rel="[^"]*">([^<]*)</a>', html)
+    assert found == linked
+    assert html.count("/at/") == len(linked)
+    assert "<b>" not in html
+
+
+@given(st.text(alphabet="WEB-7#@ann.b \n`*_[]()<>\\&", max_size=80))
+def test_whatever_becomes_a_link_was_found_before(text: str) -> None:
+    links = {name: Link("/found") for name in find_references([text], limit=1000)}
+    everything = {name: Link("/missed") for name in ("WEB-7", "WEB-77", "#7", "#77", "@ann", "@b", "@a", "@nn")}
+    assert "/missed" not in render_markdown(text, everything | links)
+
+
+def test_references_are_found_once_and_not_without_end() -> None:
+    assert find_references(["WEB-1 @ann", "#2 WEB-1", "#3"], limit=3) == ["WEB-1", "@ann", "#2"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Markdown of people as HTML that cannot harm: CommonMark with tables and strikethrough, cleaned by an allow-list."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 import nh3
@@ -21,21 +22,43 @@ TAGS = {
 }
 ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}}
 SCHEMES = {"http", "https", "mailto"}
-REFERENCE = re.compile(r"(?<![\w/#&])#(\d{1,9})\b")
-
-LinkIssue = Callable[[str], str]
-
-
-def link_to_issue(number: str) -> str:
-    """Return the address of the issue that `#7` stands for."""
-    return f"/issues/{number}"
+_PERSON = r"@[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*(?:@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})?"
+_REFERENCE = rf"#\d{{1,9}}(?![\w])|[A-Z][A-Z0-9_]{{1,19}}-\d{{1,9}}(?!\w)|{_PERSON}"
+REFERENCE = re.compile(rf"(?<![\w@#&/.-])(?:{_REFERENCE})")
+CANDIDATE = re.compile(_REFERENCE)
+"""`#7`, `WEB-7`, `@name` and `@name@example.com`; in a whole text, more than Markdown then makes links of."""
 
 
-def render_markdown(text: str) -> Markup:
-    """Return HTML without scripts, styles or pictures; a picture becomes a link to it, so that no page calls out."""
+@dataclass(frozen=True)
+class Link:
+    """Where a reference leads; the title says what is there."""
+
+    address: str
+    title: str = ""
+
+
+Links = Mapping[str, Link]
+
+
+def find_references(texts: Iterable[str], *, limit: int) -> list[str]:
+    """Return the first references in texts as they are written, each once; who knows them decides what is a link."""
+    found: dict[str, None] = {}
+    for text in texts:
+        for match in CANDIDATE.finditer(text):
+            found[match.group()] = None
+            if len(found) == limit:
+                return list(found)
+    return list(found)
+
+
+def render_markdown(text: str, links: Links | None = None) -> Markup:
+    """Return HTML without scripts, styles or pictures; a picture becomes a link to it, so that no page calls out.
+
+    References outside code become the links that are given for them; any other stays text.
+    """
     if len(text) > LONGEST:
         return Markup("<pre>{}</pre>").format(text)
-    html = _parser().render(text)
+    html = _parser().render(text, {"links": links or {}})
     clean = nh3.clean(
         html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES, link_rel="nofollow noopener noreferrer"
     )
@@ -60,28 +83,36 @@ def _render_image_as_link(
 
 
 def _link_references(state: StateCore) -> None:
+    links: Links = state.env["links"]
+    if not links:
+        return
     for block in state.tokens:
-        if block.type == "inline" and block.children and "#" in block.content:
-            block.children = _with_links(block.children)
+        if block.type == "inline" and block.children:
+            block.children = _with_links(block.children, links)
 
 
-def _with_links(tokens: list[Token]) -> list[Token]:
+def _with_links(tokens: list[Token], links: Links) -> list[Token]:
     made: list[Token] = []
     depth = 0
     for token in tokens:
         depth += {"link_open": 1, "link_close": -1}.get(token.type, 0)
-        made += _split(token.content) if token.type == "text" and depth == 0 else [token]
+        made += _split(token.content, links) if token.type == "text" and depth == 0 else [token]
     return made
 
 
-def _split(text: str) -> list[Token]:
+def _split(text: str, links: Links) -> list[Token]:
     made: list[Token] = []
     end = 0
     for found in REFERENCE.finditer(text):
-        address = link_to_issue(found.group(1))
+        link = links.get(found.group())
+        if link is None:
+            continue
+        attributes: dict[str, str | int | float] = {"href": link.address}
+        if link.title:
+            attributes["title"] = link.title
         made += [
             Token("text", "", 0, content=text[end : found.start()]),
-            Token("link_open", "a", 1, attrs={"href": address}),
+            Token("link_open", "a", 1, attrs=attributes),
             Token("text", "", 0, content=found.group()),
             Token("link_close", "a", -1),
         ]

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Literal, cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Form, Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from bugflow.core.http.problems import Problem
-from bugflow.web.rendering import LONGEST_ADDRESS, THEME_COOKIE, NavigationItem, Renderer, RendererDep, see_other
+from bugflow.core.settings import Settings
+from bugflow.web.addresses import LONGEST_ADDRESS, find_page_address, local_address
+from bugflow.web.forms import KeptForm, find_kept_form
+from bugflow.web.rendering import THEME_COOKIE, NavigationItem, Renderer, RendererDep, see_other
 from bugflow.web.static_files import ADDRESS, HashedStaticFiles
 
 SIGN_IN = "/sign-in"
@@ -30,31 +33,47 @@ def choose_theme(
     return response
 
 
-def local_address(address: str) -> str:
-    """Return an address of this site; any other becomes the start page."""
-    parts = urlsplit(address.replace("\\", "/"))
-    local = not parts.scheme and not parts.netloc and parts.path.startswith("/") and not parts.path.startswith("//")
-    return address if local and address.isprintable() else "/"
-
-
 def answer_problem_page(request: Request, problem: Problem) -> Response:
-    """Show what went wrong; who is not signed in is sent there, and back afterwards."""
+    """Show what went wrong, and what was typed; who is not signed in is asked to, and brought back afterwards.
+
+    An address that nobody serves knows no reader: its page has the navigation, but no name.
+    """
+    kept = find_kept_form(request)
     if problem.status == HTTPStatus.UNAUTHORIZED:
-        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        wanted = {"next": back} if request.method == "GET" and back != "/" else {}
-        return see_other(f"{SIGN_IN}?{urlencode(wanted)}" if wanted else SIGN_IN)
+        return _ask_to_sign_in(request, kept)
     renderer = cast("Renderer", request.app.state.renderer)
     page = renderer.render(
         request,
         "problem.html",
+        viewer=getattr(request.state, "viewer", None),
+        with_navigation=True,
         status=problem.status,
         title=problem.title,
         detail=problem.detail,
         problems=problem.members.get("errors", ()),
+        kept=kept,
+        back=find_page_address(request) if request.method == "POST" else None,
         request_id=getattr(request.state, "request_id", None) if problem.status >= 500 else None,  # noqa: PLR2004 -- HTTP.
     )
     page.headers.update(problem.headers)
     return page
+
+
+def _ask_to_sign_in(request: Request, kept: KeptForm | None) -> Response:
+    """Send a reader to the form; who has sent something gets it at once, with the text inside and in no address."""
+    if kept is None:
+        back = find_page_address(request)
+        return see_other(SIGN_IN if back == "/" else f"{SIGN_IN}?{urlencode({'next': back})}")
+    return cast("Renderer", request.app.state.renderer).render(
+        request,
+        "accounts/sign_in.html",
+        status=HTTPStatus.UNAUTHORIZED,
+        ready=True,
+        back=find_page_address(request),
+        email="",
+        demo=cast("Settings", request.app.state.settings).demo,
+        kept=kept,
+    )
 
 
 @router.get("/docs")

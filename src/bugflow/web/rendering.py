@@ -13,12 +13,12 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from bugflow.core.clock import utc_now
 from bugflow.core.errors import BugFlowError
 from bugflow.core.http.problems import describe_error
+from bugflow.web.addresses import find_page_address
 from bugflow.web.markdown import render_markdown
 from bugflow.web.static_files import static_address
 
 THEMES = ("system", "light", "dark")
 THEME_COOKIE = "bugflow_theme"
-LONGEST_ADDRESS = 2000
 
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -69,31 +69,28 @@ class Renderer:
         template: str,
         *,
         viewer: object = None,
+        with_navigation: bool = False,
         error: BugFlowError | None = None,
         status: int = 200,
         **context: object,
     ) -> HTMLResponse:
-        """Return a page; `viewer` is who looks at it, none where nobody is signed in.
+        """Return a page; `viewer` is who looks at it, none where nobody is signed in or nobody knows.
 
+        Viewers have the navigation; `with_navigation` gives it to everybody.
         With an `error` it is answered with that error's status, and the template finds its sentence as `problem`.
         """
         theme = request.cookies.get(THEME_COOKIE, "system")
         html = self._environment.get_template(template).render(
             request_path=request.url.path,
-            request_address=_address_of(request),
+            request_address=find_page_address(request),
             theme=theme if theme in THEMES else "system",
             viewer=viewer,
+            show_navigation=with_navigation or viewer is not None,
             problem=None if error is None else str(error),
             **context,
         )
         answered = status if error is None else describe_error(error).status
         return HTMLResponse(html, status_code=answered, headers=PAGE_HEADERS)
-
-
-def _address_of(request: Request) -> str:
-    """Return where a page is, with its query unless that is too long to be sent along in a form."""
-    address = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-    return address if len(address) <= LONGEST_ADDRESS else request.url.path
 
 
 def see_other(address: str) -> RedirectResponse:

@@ -1,10 +1,14 @@
+import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from bugflow.tracker.imports.tables import ImportedRecord
+from bugflow.tracker.issues.tables import Issue
 from factories.app import Installation
-from factories.browser import Browser, field_value
+from factories.browser import SAME_ORIGIN, Browser, field_value, form_fields
 
 
 def report(installation: Installation, **fields: Any) -> int:  # noqa: ANN401 -- Any field.
@@ -148,6 +152,13 @@ def test_a_comment_can_change_the_status_in_one_step(installation: Installation)
     assert "An empty comment says nothing." in empty.text
 
 
+@pytest.mark.parametrize("form", ["comments", "relations"])
+def test_the_address_of_a_refused_form_leads_to_its_issue(installation: Installation, form: str) -> None:
+    report(installation)
+    answer = Browser(installation, "tester").get(f"/issues/WEB-1/{form}")
+    assert answer.headers["location"] == "/issues/WEB-1"
+
+
 def test_a_comment_too_long_is_explained_and_kept(installation: Installation) -> None:
     number = report(installation)
     body = "Begin " + "x" * 200_000
@@ -203,3 +214,210 @@ def test_watching_is_one_click(installation: Installation) -> None:
     assert "Stop watching" in page
     browser.submit(f"/issues/{number}/watch", watch="no")
     assert "1 watching" in browser.get(f"/issues/{number}").text
+
+
+def test_a_comment_form_sent_twice_makes_one_comment(installation: Installation) -> None:
+    number = report(installation)
+    browser = Browser(installation, "developer")
+    after = form_fields(browser.get("/issues/WEB-1").text, "/issues/WEB-1/comments")["after"]
+    form = {"body": "Same\r\nhere", "after": after, "status": "in_progress"}
+    answers = [browser.submit("/issues/WEB-1/comments", **form) for _ in range(2)]
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    assert len(installation.call("admin", "GET", f"/api/v1/issues/{number}/comments")) == 1
+    later = form_fields(browser.get("/issues/WEB-1").text, "/issues/WEB-1/comments")["after"]
+    browser.submit("/issues/WEB-1/comments", body="Same\nhere", after=later)
+    Browser(installation, "tester").submit("/issues/WEB-1/comments", body="Same\nhere", after=after)
+    assert len(installation.call("admin", "GET", f"/api/v1/issues/{number}/comments")) == 3
+
+
+def test_of_comment_forms_sent_at_the_same_moment_one_counts(installation: Installation) -> None:
+    number = report(installation)
+    browser = Browser(installation, "developer")
+    form = {"body": "Double click", "after": "0", "status": "in_progress"}
+    headers = SAME_ORIGIN | {"Cookie": browser.cookie}
+
+    def send(_: int) -> int:
+        sent = installation.client.post("/issues/WEB-1/comments", data=form, headers=headers, follow_redirects=False)
+        return sent.status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(send, range(4))) == {303}
+    assert len(installation.call("admin", "GET", f"/api/v1/issues/{number}/comments")) == 1
+    assert read(installation, number)["status"] == "in_progress"
+
+
+@pytest.mark.parametrize("reference", ["WEB-2", "#2", "2", " web-2 "])
+def test_a_relation_is_added_and_taken_back_on_the_page(installation: Installation, reference: str) -> None:
+    report(installation)
+    report(installation, title="The other one")
+    browser = Browser(installation, "developer")
+    for _ in range(2):
+        added = browser.submit("/issues/WEB-1/relations", kind="blocks", target=reference)
+        assert added.headers["location"] == "/issues/WEB-1#related"
+    page = browser.get("/issues/WEB-1").text
+    assert "WEB-2 The other one</a>" in page
+    assert "added: blocks <b>WEB-2</b>" in page
+    assert 'aria-label="Remove: blocked by WEB-1"' in browser.get("/issues/WEB-2").text
+    address = page.split('action="/issues/WEB-1/relations/')[1].split('"')[0]
+    for _ in range(2):
+        assert browser.submit(f"/issues/WEB-1/relations/{address}").headers["location"] == "/issues/WEB-1#related"
+    assert "WEB-2 The other one</a>" not in browser.get("/issues/WEB-1").text
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "status", "said"),
+    [
+        ("blocks", "WEB-99", 422, "Issue WEB-99 does not exist, or you may not see it."),
+        ("blocks", "WEB-3", 422, "Issue WEB-3 does not exist, or you may not see it."),
+        ("blocks", "", 422, "Name the other issue, such as WEB-7 or #7."),
+        ("blocks", "WEB-1", 422, "WEB-1 cannot be related to itself."),
+        ("duplicate_of", "WEB-2", 409, "WEB-2 leads back to WEB-1"),
+        ("eats", "WEB-2", 422, "Choose how the two issues are related."),
+    ],
+)
+def test_an_impossible_relation_is_explained_beside_the_field(
+    installation: Installation, kind: str, target: str, status: int, said: str
+) -> None:
+    report(installation)
+    report(installation)
+    hidden = {"project": "WEB", "title": "Hidden", "restricted": True}
+    installation.call("project_manager", "POST", "/api/v1/issues", json=hidden)
+    back = {"kind": "duplicate_of", "target": 1}
+    installation.call("developer", "POST", "/api/v1/issues/2/relations", json=back)
+    page = Browser(installation, "developer").submit("/issues/WEB-1/relations", kind=kind, target=target)
+    assert page.status_code == status
+    field = "kind" if kind == "eats" else "target"
+    assert said in page.text.split(f'id="{field}-wrong">')[1].split("</span>")[0]
+    assert f'aria-describedby="{field}-wrong"' in page.text
+    assert field_value(page.text, "target") == target
+    assert "Hidden" not in page.text
+
+
+def test_only_who_may_relate_issues_is_offered_it(installation: Installation) -> None:
+    report(installation)
+    report(installation)
+    tester = Browser(installation, "tester")
+    assert "Add a relation" not in tester.get("/issues/WEB-1").text
+    refused = tester.submit("/issues/WEB-1/relations", kind="blocks", target="WEB-2")
+    assert refused.status_code == 403
+    installation.call("developer", "POST", "/api/v1/issues/1/relations", json={"kind": "blocks", "target": 2})
+    assert "Remove: " not in tester.get("/issues/WEB-1").text
+    assert tester.submit("/issues/WEB-1/relations/1/remove").status_code == 403
+
+
+def test_texts_link_to_the_issues_and_people_they_name(installation: Installation) -> None:
+    report(installation, title="First <b>")
+    report(installation, description="As WEB-1, WEB-77 and UTF-8; @developer knows, @nobody else.")
+    installation.call("tester", "POST", "/api/v1/issues/2/comments", json={"body": "See #1 or `#1`, #77"})
+    page = Browser(installation, "tester").get("/issues/WEB-2").text
+    rel = 'rel="nofollow noopener noreferrer"'
+    assert f'As <a href="/issues/WEB-1" title="First &lt;b&gt; (open)" {rel}>WEB-1</a>, WEB-77 and UTF-8' in page
+    assert (
+        f'<a href="/issues?q=is%3Aopen+assignee%3Adeveloper%40example.com" title="Developer" {rel}>@developer</a>'
+        " knows, @nobody else."
+    ) in page
+    assert f'See <a href="/issues/WEB-1" title="First &lt;b&gt; (open)" {rel}>#1</a> or <code>#1</code>, #77' in page
+
+
+def test_a_link_tells_nobody_of_an_issue_that_is_hidden_from_them(installation: Installation) -> None:
+    hidden = {"project": "WEB", "title": "Secret plan", "restricted": True}
+    installation.call("project_manager", "POST", "/api/v1/issues", json=hidden)
+    report(installation, description="Because of WEB-1 and #1, as WEB-99 and #99")
+    assert "Because of WEB-1 and #1, as WEB-99 and #99" in Browser(installation, "tester").get("/issues/WEB-2").text
+    assert 'title="Secret plan (open)"' in Browser(installation, "project_manager").get("/issues/WEB-2").text
+
+
+def test_a_number_in_an_imported_text_is_a_number_of_the_other_tracker(installation: Installation) -> None:
+    for title in ("Ours", "Imported, names #1, #9 and #8", "Imported as 9", "Ours, its key looks the same"):
+        report(installation, title=title, description="See #1, #9, #8 and WEB-1")
+    with installation.database.transaction() as session:
+        for number, key, address in (
+            (2, "WEB-7", "https://github.example/x/y/issues/7"),
+            (3, "WEB-9", "https://github.example/x/y/issues/9"),
+            (4, "WEB-8", None),
+        ):
+            issue = session.get_one(Issue, number)
+            issue.key, issue.source_url = key, address
+    browser = Browser(installation, "tester")
+    links = re.compile(r'<a href="(/issues/[^"]*)" title="[^"]*"[^>]*>([^<]*)</a>')
+    assert links.findall(browser.get("/issues/WEB-7").text) == [("/issues/WEB-9", "#9"), ("/issues/WEB-1", "WEB-1")]
+    assert links.findall(browser.get("/issues/WEB-1").text) == [("/issues/WEB-1", "#1"), ("/issues/WEB-1", "WEB-1")]
+
+
+def test_a_number_in_a_text_imported_without_an_address_leads_nowhere(installation: Installation) -> None:
+    report(installation, description="See #1")
+    with installation.database.transaction() as session:
+        session.add(ImportedRecord(namespace="x", kind="issue", source_id="5", target_id=1, content_hash=""))
+    assert "See #1<" in Browser(installation, "tester").get("/issues/WEB-1").text
+
+
+def test_the_report_form_offers_what_its_project_has(installation: Installation) -> None:
+    installation.call("project_manager", "POST", "/api/v1/projects/WEB/components", json={"name": "Checkout"})
+    browser = Browser(installation, "tester")
+    page = browser.get("/report").text
+    assert '<option value="Checkout" >Checkout</option>' in page
+    form = {"once": str(uuid4()), "project": "WEB", "title": "T", "component": "Checkout", "labels": " a, b ,"}
+    assert browser.submit("/report", **form, environment="Firefox").status_code == 303
+    issue = read(installation, 1)
+    assert (issue["component"], issue["labels"], issue["environment"]) == ("Checkout", ["a", "b"], "Firefox")
+
+
+def test_choosing_the_project_keeps_what_was_typed_and_reports_nothing(installation: Installation) -> None:
+    installation.call("project_manager", "POST", "/api/v1/projects", json={"key": "MOB", "name": "Mobile"})
+    installation.call("project_manager", "POST", "/api/v1/projects/MOB/components", json={"name": "Camera"})
+    browser = Browser(installation, "tester")
+    page = browser.get("/report").text
+    assert "Camera" not in page
+    form = {"once": field_value(page, "once"), "project": "MOB", "title": "", "description": "Half a story"}
+    chosen = browser.submit("/report", **form, choose="project")
+    assert chosen.status_code == 200
+    assert "Camera" in chosen.text
+    assert re.search(r'<option value="MOB"\s+selected>', chosen.text)
+    assert "Half a story</textarea>" in chosen.text
+    assert field_value(chosen.text, "once") == form["once"]
+    assert installation.call("admin", "GET", "/api/v1/issues")["items"] == []
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_report_outlives_its_project(installation: Installation, others: int) -> None:
+    if others:
+        installation.call("project_manager", "POST", "/api/v1/projects", json={"key": "MOB", "name": "Mobile"})
+    browser = Browser(installation, "tester")
+    form = {"once": str(uuid4()), "project": "WEB", "title": "It breaks", "description": "A long <story>"}
+    installation.call("project_manager", "PATCH", "/api/v1/projects/WEB", json={"archived": True})
+    page = browser.submit("/report", **form)
+    assert page.status_code == 409
+    assert "Project WEB is archived." in page.text
+    assert "A long &lt;story&gt;" in page.text
+    if others:
+        assert '<option value="">Choose…</option>' in page.text
+        assert browser.submit("/report", **form | {"project": "MOB"}).status_code == 303
+
+
+def test_a_report_outlives_ones_place_in_the_project(installation: Installation) -> None:
+    installation.call("project_manager", "POST", "/api/v1/projects", json={"key": "MOB", "name": "Mobile"})
+    installation.call("project_manager", "PATCH", "/api/v1/projects/WEB", json={"visibility": "private"})
+    form = {"once": str(uuid4()), "project": "WEB", "title": "It breaks", "description": "A long story"}
+    page = Browser(installation, "tester").submit("/report", **form)
+    assert page.status_code == 404
+    assert "does not exist, or you may not see it." in page.text
+    assert "A long story</textarea>" in page.text
+    assert '<option value="">Choose…</option>' in page.text
+
+
+def test_what_is_wrong_is_said_beside_the_field(installation: Installation) -> None:
+    form = {"once": str(uuid4()), "project": "WEB", "title": "T", "component": "Nowhere", "labels": "x" * 81}
+    page = Browser(installation, "tester").submit("/report", **form)
+    assert page.status_code == 422
+    assert "at most 80 characters" in page.text.split('id="labels-wrong">')[1].split("</span>")[0]
+    unknown = Browser(installation, "tester").submit("/report", **form | {"labels": ""})
+    assert "Nowhere" in unknown.text.split('id="component-wrong">')[1].split("</span>")[0]
+
+
+def test_changes_made_together_are_listed_with_commas(installation: Installation) -> None:
+    report(installation)
+    installation.call("project_manager", "PATCH", "/api/v1/issues/1", json={"status": "closed"})
+    page = Browser(installation, "tester").get("/issues/WEB-1").text
+    entry = page.split('<li class="change">')[1].split("<time")[0]
+    words = " ".join(re.sub(r"<[^>]*>", "", entry).split())
+    assert words == "Project Manager set status from open to closed, set resolution to fixed"

@@ -57,10 +57,23 @@ def test_a_query_is_kept_and_forgotten(installation: Installation) -> None:
     browser = Browser(installation, "tester")
     assert browser.submit("/searches", name="Mine & ours", query="team:Backend").status_code == 303
     page = browser.get("/issues").text
-    assert "★ Mine &amp; ours" in page
+    assert "</svg> Mine &amp; ours</a>" in re.sub(r"\s+", " ", page)
     again = browser.submit("/searches", name="Mine & ours", query="x")
     assert again.status_code == 409
+    assert field_value(again.text, "name") == "Mine & ours"
+    assert browser.get("/searches").headers["location"] == "/issues"
     address = page.split('action="/searches/')[1].split('"')[0]
     browser.submit(f"/searches/{address}")
     assert "Mine &amp; ours" not in browser.get("/issues").text
     assert "Mine &amp; ours" not in Browser(installation, "developer").get("/issues").text
+
+
+def test_the_number_of_comments_needs_no_special_font(installation: Installation) -> None:
+    report(installation, "Discussed")
+    for body in ("One", "Two"):
+        installation.call("tester", "POST", "/api/v1/issues/1/comments", json={"body": body})
+    page = Browser(installation, "tester").get("/issues").text
+    count = page.split('<span class="count">')[1].split("</li>")[0]
+    assert re.sub(r"<[^>]*>|\s", "", count.split('<span class="when">')[0]) == "2comments"
+    assert "<svg" in count
+    assert max(map(ord, page)) < 0x2600

@@ -2,24 +2,45 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from bugflow.core.clock import utc_now
 from bugflow.core.errors import BugFlowError, UnavailableError
 from bugflow.core.http.dependencies import ClientAddressDep, DatabaseDep, SettingsDep
-from bugflow.tracker.accounts.dependencies import SESSION_COOKIE, require_same_site
+from bugflow.tracker.accounts.acting import build_actor
+from bugflow.tracker.accounts.dependencies import SESSION_COOKIE, ActorDep, require_same_site
 from bugflow.tracker.accounts.queries import has_users
 from bugflow.tracker.accounts.signing_in import check_credentials, end_sign_in, start_web_session
 from bugflow.tracker.accounts.signing_in_api import HasherDep, ThrottleDep
 from bugflow.tracker.accounts.tables import User
-from bugflow.web.forms import FormFields
-from bugflow.web.pages import SIGN_IN, local_address
-from bugflow.web.rendering import RendererDep, see_other
+from bugflow.web.addresses import local_address
+from bugflow.web.forms import FormFields, KeptForm, keep_form, unpack_form
+from bugflow.web.pages import SIGN_IN
+from bugflow.web.rendering import Renderer, RendererDep, see_other
 
 router = APIRouter(include_in_schema=False)
 
 DAY_SECONDS = 86_400
+
+
+async def keep_own_form(request: Request, settings: SettingsDep) -> None:
+    """Keep what is sent until it is taken, but nothing that another site's page sends.
+
+    Raises:
+        CrossSiteRequestError: Another site's page sends it.
+    """
+    require_same_site(request, settings)
+    await keep_form(request)
+
+
+async def remember_viewer(request: Request, actor: ActorDep) -> None:
+    """Let a page that says what went wrong know its reader."""
+    request.state.viewer = actor
+
+
+PAGE_DEPENDENCIES = (Depends(keep_own_form), Depends(remember_viewer))
+"""What every page for signed-in people asks for first."""
 
 
 @router.get("/sign-in")
@@ -33,7 +54,9 @@ def show_sign_in(
     """Show the form, or how to add the first administrator."""
     with database.snapshot() as session:
         ready = has_users(session)
-    return renderer.render(request, "accounts/sign_in.html", ready=ready, back=back, email="", demo=settings.demo)
+    return renderer.render(
+        request, "accounts/sign_in.html", ready=ready, back=back, email="", demo=settings.demo, kept=None
+    )
 
 
 @router.post("/sign-in")
@@ -47,9 +70,10 @@ def take_sign_in(
     throttle: ThrottleDep,
     form: FormFields,
 ) -> Response:
-    """Sign in and go where one wanted to be."""
+    """Sign in and go where one wanted to be; what was typed before is shown again, to be sent with one click."""
     require_same_site(request, settings)
     email, password, back = (form.get(name, "") for name in ("email", "password", "next"))
+    kept = unpack_form(form)
     address = request.client.host if request.client else None
     try:
         user_id = check_credentials(
@@ -64,6 +88,7 @@ def take_sign_in(
             back=back,
             email=email,
             demo=settings.demo,
+            kept=kept,
         )
         if isinstance(error, UnavailableError):
             page.headers["Retry-After"] = str(error.retry_after_seconds)
@@ -71,7 +96,7 @@ def take_sign_in(
     with database.transaction() as session:
         user = session.get_one(User, user_id)
         token = start_web_session(session, user, settings=settings, address=address, now=utc_now())
-    response = see_other(local_address(back))
+    response = see_other(local_address(back)) if kept is None else _offer_to_send(request, renderer, user, kept, back)
     response.set_cookie(
         SESSION_COOKIE,
         token,
@@ -81,6 +106,17 @@ def take_sign_in(
         secure=settings.public_url.startswith("https://"),
     )
     return response
+
+
+def _offer_to_send(request: Request, renderer: Renderer, user: User, kept: KeptForm, back: str) -> Response:
+    """Show what was typed before; a person sends it, never the server by itself."""
+    return renderer.render(
+        request,
+        "accounts/send_again.html",
+        viewer=build_actor(user, origin="web"),
+        kept=KeptForm(local_address(kept.action), kept.fields),
+        back=local_address(back),
+    )
 
 
 @router.post("/sign-out")

@@ -64,8 +64,18 @@ def read_changes(typed: Mapping[str, str], shown: Mapping[str, str]) -> dict[str
     values: dict[str, Any] = {name: text.strip() or None for name, text in changed.items() if name not in TEXT_FIELDS}
     values |= {name: text for name, text in changed.items() if name in TEXT_FIELDS}
     if "labels" in changed:
-        values["labels"] = [label.strip() for label in changed["labels"].split(",") if label.strip()]
+        values["labels"] = split_labels(changed["labels"])
     return read_body(IssuePatch, values).changes()
+
+
+def split_labels(text: str) -> list[str]:
+    """Return labels that are separated by commas."""
+    return [label.strip() for label in text.split(",") if label.strip()]
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number that the database can hold."""
+    return text.isascii() and text.isdigit() and len(text) < 10  # noqa: PLR2004 -- Digits of a 32-bit number.
 
 
 def read_body(body: type[Body], values: Mapping[str, Any]) -> Body:

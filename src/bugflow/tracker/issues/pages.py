@@ -1,37 +1,56 @@
 """The issue page, the form to edit its text and the form to report."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, File, Query, Request, UploadFile
+from fastapi import APIRouter, File, Path, Query, Request, UploadFile
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from bugflow.core.clock import utc_now
-from bugflow.core.errors import BugFlowError, ConflictError, InvalidError
+from bugflow.core.errors import BugFlowError, ConflictError, InvalidError, NotFoundError
 from bugflow.core.http.dependencies import DatabaseDep, ReadSession, SettingsDep, StorageDep, WriteSession
 from bugflow.tracker.accounts.actor import Actor, require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
+from bugflow.tracker.accounts.pages import PAGE_DEPENDENCIES
 from bugflow.tracker.issues.attachments import attach_file
 from bugflow.tracker.issues.comments import add_comment
-from bugflow.tracker.issues.errors import FieldValueError, StatusChangeError
-from bugflow.tracker.issues.forms import SIDE_FIELDS, TEXT_FIELDS, read_body, read_changes, show_fields
+from bugflow.tracker.issues.errors import (
+    FieldValueError,
+    IssueNotFoundError,
+    RelationExistsError,
+    RelationNotFoundError,
+    StatusChangeError,
+)
+from bugflow.tracker.issues.forms import (
+    SIDE_FIELDS,
+    TEXT_FIELDS,
+    is_number,
+    read_body,
+    read_changes,
+    show_fields,
+    split_labels,
+)
 from bugflow.tracker.issues.page_content import list_choices, read_issue_page
 from bugflow.tracker.issues.queries import get_issue, view_issue
+from bugflow.tracker.issues.relations import relate_issues, unrelate_issues
 from bugflow.tracker.issues.schemas import CommentWrite, IssueCreate
 from bugflow.tracker.issues.service import change_issue, report_issue, unwatch_issue, watch_issue
-from bugflow.tracker.issues.tables import Issue
+from bugflow.tracker.issues.tables import Comment, Issue
+from bugflow.tracker.issues.vocabulary import RELATION_KINDS
 from bugflow.tracker.projects.queries import get_project, list_projects
 from bugflow.tracker.projects.tables import Project
-from bugflow.web.forms import FormFields
+from bugflow.web.forms import FormFields, find_kept_form
 from bugflow.web.rendering import Renderer, RendererDep, see_other
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=PAGE_DEPENDENCIES)
 
 REPORT_TEXTS = ("title", "description", "stack_trace", "environment")
 REPORT_CHOICES = ("issue_type", "severity", "team", "component", "priority")
+REPORT_FIELDS = ("project", "once", "labels", *REPORT_TEXTS, *REPORT_CHOICES)
 Typed = Mapping[str, str]
 
 
@@ -44,7 +63,7 @@ def show_report(
     project: Annotated[str, Query(max_length=120)] = "",
 ) -> Response:
     """Show the form to report a bug."""
-    typed = dict.fromkeys((*REPORT_TEXTS, *REPORT_CHOICES), "")
+    typed = dict.fromkeys(REPORT_FIELDS, "")
     typed |= {"issue_type": "bug", "project": project, "once": str(uuid4())}
     return _render_report(request, session, actor, renderer, typed)
 
@@ -53,13 +72,16 @@ def show_report(
 def take_report(
     request: Request, database: DatabaseDep, actor: ActorDep, renderer: RendererDep, form: FormFields
 ) -> Response:
-    """Report; the same form sent twice makes one issue."""
-    typed = dict.fromkeys((*REPORT_TEXTS, *REPORT_CHOICES, "project", "once"), "") | form
+    """Report; the same form sent twice makes one issue. Choosing the project only shows what it offers."""
+    typed = dict.fromkeys(REPORT_FIELDS, "") | form
+    if "choose" in form:
+        with database.snapshot() as session:
+            return _render_report(request, session, actor, renderer, typed)
     try:
         with database.transaction() as session:
             issue = _report_once(session, actor, typed)
             return see_other(f"/issues/{issue.key}")
-    except (InvalidError, ConflictError) as error:
+    except (InvalidError, ConflictError, NotFoundError) as error:
         with database.snapshot() as session:
             return _render_report(request, session, actor, renderer, typed, error)
 
@@ -78,7 +100,8 @@ def _report_once(session: Session, actor: Actor, typed: Typed) -> Issue:
         raise FieldValueError("title", "Say in a few words what is wrong.")
     chosen = {name: typed[name].strip() for name in REPORT_CHOICES if typed[name].strip()}
     texts = {name: typed[name].replace("\r\n", "\n") for name in REPORT_TEXTS}
-    body = read_body(IssueCreate, {"project": typed["project"], **texts, **chosen})
+    labels = split_labels(typed["labels"])
+    body = read_body(IssueCreate, {"project": typed["project"], "labels": labels, **texts, **chosen})
     return report_issue(
         session,
         get_project(session, actor, body.project),
@@ -100,15 +123,19 @@ def _render_report(
     error: BugFlowError | None = None,
 ) -> Response:
     projects = list_projects(session, actor)
-    chosen = next((each for each in projects if typed["project"].lower() in {each.key.lower(), str(each.uuid)}), None)
+    named = [each for each in projects if typed["project"].lower() in {each.key.lower(), str(each.uuid)}]
+    only = projects[0] if len(projects) == 1 and not typed["project"] else None
+    chosen = named[0] if named else only
     return renderer.render(
         request,
         "issues/report.html",
         viewer=actor,
         error=error,
         projects=projects,
+        chosen=chosen,
         typed=typed,
-        problem_fields=_fields_of(error),
+        kept=find_kept_form(request),
+        wrong=_fields_of(error),
         choices=list_choices(session, chosen.id if chosen else None),
     )
 
@@ -132,6 +159,7 @@ def _render_issue(
     *,
     typed: Typed | None = None,
     error: BugFlowError | None = None,
+    wrong: Typed | None = None,
 ) -> Response:
     page = read_issue_page(session, actor, issue)
     shown = show_fields(page.view)
@@ -143,7 +171,9 @@ def _render_issue(
         page=page,
         issue=issue,
         shown=shown,
-        typed=shown | dict(typed or {}),
+        typed={"body": "", "kind": "", "target": ""} | shown | dict(typed or {}),
+        wrong=wrong or _fields_of(error),
+        kinds=RELATION_KINDS,
     )
 
 
@@ -165,7 +195,7 @@ def _change(database: DatabaseDep, actor: Actor, reference: str, typed: Typed, f
     with database.transaction() as session:
         issue = get_issue(session, actor, reference)
         version = form.get("version", "")
-        expected = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0  # noqa: PLR2004 -- Digits of a 32-bit number.
+        expected = int(version) if is_number(version) else 0
         changes: dict[str, Any] = {}
         if expected == issue.version:
             changes = read_changes(typed, show_fields(view_issue(session, issue)))
@@ -179,6 +209,13 @@ def _change(database: DatabaseDep, actor: Actor, reference: str, typed: Typed, f
             expected_version=expected,
         )
         return issue.key
+
+
+@router.get("/issues/{issue}/comments")
+@router.get("/issues/{issue}/relations")
+def show_issue_of_form(issue: str) -> Response:
+    """Go to the issue: this is the address of a page that a refused form was shown on."""
+    return see_other(f"/issues/{issue}")
 
 
 @router.get("/issues/{issue}/edit")
@@ -223,6 +260,7 @@ def _render_edit(
         issue=issue,
         typed=typed,
         shown=shown,
+        wrong=_fields_of(error),
         choices=list_choices(session, issue.project_id),
     )
 
@@ -237,11 +275,7 @@ def take_comment(
     try:
         with database.transaction() as session:
             found = get_issue(session, actor, issue)
-            added = None
-            if text or not status:
-                body = read_body(CommentWrite, {"body": text}).body if text else _refuse_empty()
-                author_id = require_user_id(actor)
-                added = add_comment(session, found, body=body, author_id=author_id, actor=actor, now=utc_now())
+            added = _comment_once(session, found, text, actor, form.get("after", "")) if text or not status else None
             if status and status != found.status:
                 _set_status(session, found, status, actor)
             return see_other(f"/issues/{found.key}#{f'comment-{added.id}' if added else 'end'}")
@@ -249,6 +283,22 @@ def take_comment(
         with database.snapshot() as session:
             found = get_issue(session, actor, issue)
             return _render_issue(request, session, actor, renderer, found, typed={"body": text}, error=error)
+
+
+def _comment_once(session: Session, issue: Issue, text: str, actor: Actor, after: str) -> Comment:
+    """Add a comment unless this form has: its author has written the same since the form was shown.
+
+    `after` is the last comment the form knew. The issue stays locked, so that of two forms at once one is the second.
+    """
+    body = read_body(CommentWrite, {"body": text}).body if text else _refuse_empty()
+    author_id = require_user_id(actor)
+    session.refresh(issue, with_for_update={"key_share": True})
+    if is_number(after):
+        same = (Comment.issue_id == issue.id, Comment.author_id == author_id, Comment.body == body)
+        before = session.scalars(select(Comment).where(Comment.id > int(after), *same)).first()
+        if before is not None:
+            return before
+    return add_comment(session, issue, body=body, author_id=author_id, actor=actor, now=utc_now())
 
 
 def _refuse_empty() -> str:
@@ -260,6 +310,48 @@ def _set_status(session: Session, issue: Issue, status: str, actor: Actor) -> No
         raise StatusChangeError(issue.key, issue.status, status, ())
     project = session.get_one(Project, issue.project_id)
     change_issue(session, issue, project, changes={"status": status}, actor=actor, now=utc_now())
+
+
+@router.post("/issues/{issue}/relations")
+def take_relation(
+    issue: str, request: Request, database: DatabaseDep, actor: ActorDep, renderer: RendererDep, form: FormFields
+) -> Response:
+    """Say what an issue duplicates, blocks or relates to; said twice is said."""
+    typed = {name: form.get(name, "").strip() for name in ("kind", "target")}
+    try:
+        with database.transaction() as session:
+            source = get_issue(session, actor, issue)
+            target = _get_target(session, actor, typed)
+            with suppress(RelationExistsError):
+                relate_issues(session, source, target, kind=typed["kind"], actor=actor, now=utc_now())
+            return see_other(f"/issues/{source.key}#related")
+    except (ConflictError, InvalidError) as error:
+        with database.snapshot() as session:
+            found = get_issue(session, actor, issue)
+            wrong = _fields_of(error) or {"target": str(error)}
+            return _render_issue(request, session, actor, renderer, found, typed=typed, error=error, wrong=wrong)
+
+
+def _get_target(session: Session, actor: Actor, typed: Typed) -> Issue:
+    if typed["kind"] not in RELATION_KINDS:
+        raise FieldValueError("kind", "Choose how the two issues are related.")
+    if not typed["target"]:
+        raise FieldValueError("target", "Name the other issue, such as WEB-7 or #7.")
+    try:
+        return get_issue(session, actor, typed["target"])
+    except IssueNotFoundError as error:
+        raise FieldValueError("target", str(error)) from error
+
+
+@router.post("/issues/{issue}/relations/{relation}/remove")
+def take_back_relation(
+    issue: str, relation: Annotated[int, Path(ge=1, le=2**31 - 1)], session: WriteSession, actor: ActorDep
+) -> Response:
+    """Take a relation back; one that is gone already stays so."""
+    found = get_issue(session, actor, issue)
+    with suppress(RelationNotFoundError):
+        unrelate_issues(session, found, relation, actor=actor, now=utc_now())
+    return see_other(f"/issues/{found.key}#related")
 
 
 @router.post("/issues/{issue}/attachments")

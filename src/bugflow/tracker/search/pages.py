@@ -13,15 +13,16 @@ from bugflow.core.errors import BugFlowError, ConflictError, InvalidError
 from bugflow.core.http.dependencies import DatabaseDep, ReadSession, WriteSession
 from bugflow.tracker.accounts.actor import Actor, require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
+from bugflow.tracker.accounts.pages import PAGE_DEPENDENCIES
 from bugflow.tracker.issues.queries import IssueView, view_issues
 from bugflow.tracker.search.errors import SearchNameError
 from bugflow.tracker.search.language import parse_query
 from bugflow.tracker.search.queries import search_issues
 from bugflow.tracker.search.service import forget_search, list_saved_searches, save_search
-from bugflow.web.forms import FormFields
+from bugflow.web.forms import FormFields, find_kept_form
 from bugflow.web.rendering import Renderer, RendererDep, see_other
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=PAGE_DEPENDENCIES)
 
 PAGE = 50
 STANDARD_QUERY = "is:open"
@@ -75,6 +76,12 @@ def show_issues(
     )
 
 
+@router.get("/searches")
+def show_issues_of_form() -> Response:
+    """Go to the issues: this is the address of a page that a refused form was shown on."""
+    return see_other("/issues")
+
+
 @router.post("/searches")
 def take_search(
     request: Request, database: DatabaseDep, actor: ActorDep, renderer: RendererDep, form: FormFields
@@ -112,6 +119,7 @@ def _render(
     continued: bool = False,
     error: BugFlowError | None = None,
 ) -> Response:
+    kept = find_kept_form(request)
     words = [word for word in query.split() if not word.startswith("sort:")]
     bare = " ".join(words)
     return renderer.render(
@@ -127,4 +135,5 @@ def _render(
         views=views or [],
         next_cursor=next_cursor,
         continued=continued,
+        name=kept.fields.get("name", "") if kept else "",
     )

@@ -56,6 +56,13 @@ function moveInList(step) {
   links[now === -1 ? 0 : next].focus();
 }
 
+/** What a field chooses the page for is shown at once, as its button does without JavaScript. */
+function showWhatIsChosen(event) {
+  const button = document.getElementById(event.target.dataset?.chooses ?? "");
+  if (button) button.form.requestSubmit(button);
+}
+
+document.addEventListener("change", showWhatIsChosen);
 document.addEventListener("submit", guardSecondClick);
 document.addEventListener("keydown", followKey);
 document.addEventListener("input", (event) => {
