@@ -41,7 +41,7 @@ endif
 
 $(VENV)/.server: pyproject.toml constraints.txt | $(VENV)/bin/python
 ifdef UV
-	uv pip install --quiet --python $(BIN)/python -c constraints.txt -e .
+	uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e .
 else
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 endif
@@ -49,7 +49,7 @@ endif
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 ifdef UV
-	uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev,s3]'
+	uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[dev,s3]'
 else
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,s3]'
 endif

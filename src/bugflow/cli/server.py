@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -54,7 +55,9 @@ def run_server(settings: Settings) -> None:
         _serve(settings)
         return
     environment = {"BUGFLOW_HOME": str(settings.home)} if settings.demo else {}
-    supervisor = WorkerSupervisor([sys.executable, "-m", "bugflow", "worker"], environment)
+    supervisor = WorkerSupervisor(
+        [sys.executable, "-m", "bugflow", "worker"], environment, may_start=lambda: _is_listening(settings)
+    )
     # The server passes SIGTERM on when it has stopped; by default that would end us before the worker has.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     supervisor.start()
@@ -62,6 +65,14 @@ def run_server(settings: Settings) -> None:
         _serve(settings)
     finally:
         supervisor.stop()
+
+
+def _is_listening(settings: Settings) -> bool:
+    try:
+        with socket.create_connection((settings.host, settings.port), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def _serve(settings: Settings) -> None:

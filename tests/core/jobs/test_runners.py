@@ -14,10 +14,18 @@ from sqlalchemy.orm import Session
 
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database, open_database
+from bugflow.core.errors import (
+    BugFlowError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
 from bugflow.core.jobs.definition import JobDefinitionError, JobRegistry, job, job_of
 from bugflow.core.jobs.errors import JobNotFailedError
 from bugflow.core.jobs.events import announce
-from bugflow.core.jobs.execution import Progress
+from bugflow.core.jobs.execution import FINAL_BY_KIND, Progress
 from bugflow.core.jobs.queue import (
     claim_run,
     enqueue,
@@ -173,3 +181,52 @@ def test_the_worker_dispatches_and_ends_on_sigterm(database_url: str, tmp_path: 
     worker.terminate()
     assert worker.wait(30) == 0
     opened.dispose()
+
+
+class TwistedError(InvalidError):
+    """A kind of wrong input."""
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "text"),
+    [
+        (TwistedError("The file is twisted."), "failed", "The file is twisted."),
+        (NotFoundError("It is gone."), "failed", "It is gone."),
+        (ForbiddenError("You may not."), "failed", "You may not."),
+        (ConflictError("It changed."), "queued", "It changed."),
+        (UnavailableError("It is away."), "queued", "It is away."),
+        (ValueError("Oops"), "queued", "ValueError: Oops"),
+    ],
+)
+def test_what_trying_again_cannot_help_is_not_tried_again(
+    database: Database, error: Exception, state: str, text: str
+) -> None:
+    @job()
+    def go_wrong(session: Session) -> None:
+        del session
+        raise error
+
+    with database.transaction() as session:
+        enqueue(session, go_wrong, now=utc_now())
+    MemoryRunner(database, JobRegistry([job_of(go_wrong)])).run_pending()
+    run = only_run(database)
+    assert (run.state, run.attempts, run.error) == (state, 1, text)
+
+
+def test_every_kind_of_error_says_whether_a_job_is_tried_again() -> None:
+    assert set(FINAL_BY_KIND) == set(BugFlowError.__subclasses__())
+
+
+def test_a_job_gets_the_resources_of_its_process_that_it_asks_for(database: Database) -> None:
+    asked: list[object] = []
+
+    @job()
+    def take(session: Session, shelf: object, number: int) -> None:
+        del session
+        asked.append((shelf, number))
+
+    with database.transaction() as session:
+        enqueue(session, take, now=utc_now(), number=3)
+    resources = {"shelf": lambda: "a shelf", "unwanted": lambda: asked.append("unwanted")}
+    MemoryRunner(database, JobRegistry([job_of(take)], resources=resources)).run_pending()
+    assert asked == [("a shelf", 3)]

@@ -78,6 +78,16 @@ def test_a_mention_added_to_a_description_is_told_once_and_code_mentions_nobody(
     assert inbox(installation, "developer") == [("mentioned", "mention", "WEB-1: description changed")]
 
 
+def test_a_mention_added_to_a_comment_is_told_once_and_nobody_is_told_of_the_edit(installation: Installation) -> None:
+    path = f"/api/v1/issues/{report(installation)}/comments"
+    written = installation.call("project_manager", "POST", path, json={"body": "Seen."})
+    assert inbox(installation, "developer") == []
+    for body in ("Seen, @developer?", "Seen, @developer and @tester?"):
+        installation.call("project_manager", "PATCH", f"{path}/{written['id']}", json={"body": body})
+        assert inbox(installation, "developer") == [("mentioned", "mention", "WEB-1: Seen, @developer?")]
+        assert inbox(installation, "tester") == [("commented", "watching", "WEB-1: Seen.")]
+
+
 def test_what_may_not_be_seen_any_more_leaves_the_inbox(installation: Installation) -> None:
     path = f"/api/v1/issues/{report(installation, description='@developer')}"
     assert len(inbox(installation, "developer")) == 1

@@ -11,12 +11,28 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
-from bugflow.core.errors import BugFlowError, ForbiddenError, InvalidError
+from bugflow.core.errors import (
+    BugFlowError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
 from bugflow.core.jobs.definition import Job, JobRegistry, build_arguments
 from bugflow.core.jobs.queue import claim_run, extend_lease, fail_run, finish_run, write_progress
 from bugflow.core.jobs.tables import JobRun
 
 log = structlog.get_logger()
+
+FINAL_BY_KIND: dict[type[BugFlowError], bool] = {
+    NotFoundError: True,
+    ForbiddenError: True,
+    InvalidError: True,
+    ConflictError: False,
+    UnavailableError: False,
+}
+"""The jobs' table of errors: whether the run has failed for good, or is tried again."""
 
 
 class LeaseLostError(RuntimeError):
@@ -75,8 +91,8 @@ def _describe(error: Exception) -> str:
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether trying again cannot help: the input is wrong, or the one who asked may not do it."""
-    return isinstance(error, (InvalidError, ForbiddenError))
+    """Whether trying again cannot help; of what is no error of ours nobody knows, so it is tried."""
+    return next((final for kind, final in FINAL_BY_KIND.items() if isinstance(error, kind)), False)
 
 
 def _run(database: Database, each: Job, run: JobRun, runner: str, resources: Mapping[str, Any]) -> None:

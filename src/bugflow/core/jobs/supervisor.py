@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -18,14 +18,25 @@ PR_SET_PDEATHSIG = 1
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 STEADY_SECONDS = 60.0
 PATIENCE_SECONDS = 20.0
+WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 15.0
 
 
 class WorkerSupervisor:
-    """Starts a command, starts it again when it ends (pausing longer each time), stops it with the server."""
+    """Starts a command, starts it again when it ends (pausing longer each time), stops it with the server.
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    `may_start` is asked until it says yes, or for some seconds: loading two programs at once takes both longer.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        may_start: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._command = list(command)
         self._environment = os.environ | dict(environment or {}) | {SUPERVISOR_VARIABLE: str(os.getpid())}
+        self._may_start = may_start
         self._stop = threading.Event()
         self._starting = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,6 +67,9 @@ class WorkerSupervisor:
         self._thread.join(PATIENCE_SECONDS)
 
     def _watch(self) -> None:
+        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        while not self._may_start() and time.monotonic() < deadline and not self._stop.wait(WAIT_SECONDS):
+            pass
         pause = SHORTEST_PAUSE_SECONDS
         while True:
             started = time.monotonic()

@@ -10,7 +10,7 @@ from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.audit.service import record_audit
 from bugflow.tracker.issues.errors import FieldValueError, NotYoursError
-from bugflow.tracker.issues.events import CommentAdded
+from bugflow.tracker.issues.events import CommentAdded, CommentEdited
 from bugflow.tracker.issues.service import watch_issue
 from bugflow.tracker.issues.tables import Comment, Issue
 from bugflow.tracker.issues.text_index import index_issue
@@ -56,6 +56,7 @@ def edit_comment(session: Session, issue: Issue, comment: Comment, *, body: str,
         before={"comment": comment.id, "body": before},
         after={"comment": comment.id, "body": comment.body},
     )
+    announce(session, CommentEdited(issue_id=issue.id, comment_id=comment.id, actor_id=actor.user_id))
 
 
 def delete_comment(session: Session, issue: Issue, comment: Comment, *, actor: Actor, now: datetime) -> None:

@@ -31,3 +31,12 @@ class CommentAdded(Event):
     issue_id: int
     comment_id: int
     actor_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommentEdited(Event):
+    """Somebody changed the text of a comment."""
+
+    issue_id: int
+    comment_id: int
+    actor_id: int | None = None

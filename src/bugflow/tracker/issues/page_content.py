@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
 
-from sqlalchemy import Integer, String, column, func, or_, select, table
+from sqlalchemy import Integer, String, bindparam, column, func, or_, select, table
 from sqlalchemy.orm import Session
 
 from bugflow.tracker.accounts.actor import Actor
@@ -24,6 +24,7 @@ from bugflow.tracker.issues.queries import (
 )
 from bugflow.tracker.issues.tables import Attachment, Comment, Issue, IssueChange, Watcher
 from bugflow.tracker.issues.vocabulary import ISSUE_TYPES, NEXT_STATUSES, PRIORITIES, RESOLUTIONS
+from bugflow.tracker.projects.tables import Component, Severity, Team
 from bugflow.tracker.projects.vocabularies import list_components, list_severities, list_teams
 from bugflow.web.markdown import Link, find_references
 
@@ -34,6 +35,9 @@ MOST_MENTIONS = 50
 
 _IMPORTED = table("imported_records", column("kind", String), column("target_id", Integer))
 """What came from another tracker; by name, because the area of imports builds on this one."""
+
+_PEOPLE = select(User).where(User.is_active, User.password_hash.is_not(None)).order_by(User.name).limit(MOST_PEOPLE)
+_WATCHERS = select(Watcher.user_id).where(Watcher.issue_id == bindparam("issue"))
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,9 @@ class RelationRow:
 class Choices:
     """What the fields of a form offer."""
 
-    severities: Sequence[str]
-    teams: Sequence[str]
-    components: Sequence[str]
+    severities: Sequence[Severity]
+    teams: Sequence[Team]
+    components: Sequence[Component]
     people: Sequence[User] = ()
     statuses: Sequence[str] = ()
     issue_types: Sequence[str] = ISSUE_TYPES
@@ -89,10 +93,13 @@ class IssuePage:
 
 def read_issue_page(session: Session, viewer: Actor, issue: Issue) -> IssuePage:
     """Return what the page of an issue shows to a viewer."""
-    watchers = list(session.scalars(select(Watcher.user_id).where(Watcher.issue_id == issue.id)))
+    watchers = list(session.scalars(_WATCHERS, {"issue": issue.id}))
     may_edit_fields = may_change(issue, {"severity"}, actor=viewer)
     may_set_status = may_change(issue, {"status"}, actor=viewer)
-    entries = _list_entries(session, issue)
+    # First, so that what the issue has of it is not read again.
+    choices = _list_issue_choices(session, viewer, issue) if may_edit_fields or may_set_status else None
+    comments = list_comments(session, issue, limit=MOST_ENTRIES)
+    entries = _list_entries(comments, list_changes(session, issue, limit=MOST_ENTRIES))
     texts = (issue.description, *(entry.comment.body for entry in entries if entry.comment is not None))
     return IssuePage(
         view=view_issue(session, issue),
@@ -100,25 +107,30 @@ def read_issue_page(session: Session, viewer: Actor, issue: Issue) -> IssuePage:
         attachments=list_attachments(session, issue),
         relations=_list_relation_rows(session, viewer, issue),
         links=link_references(session, viewer, issue, texts),
-        last_comment_id=session.scalar(select(func.max(Comment.id)).where(Comment.issue_id == issue.id)) or 0,
+        last_comment_id=_last_comment_id(session, issue, comments),
         watching=viewer.user_id in watchers,
         watchers=len(watchers),
         may_edit_text=may_change(issue, REPORTER_FIELDS, actor=viewer),
         may_edit_fields=may_edit_fields,
         may_comment=viewer.may(Permission.COMMENT),
         may_relate=may_change(issue, {"relations"}, actor=viewer),
-        choices=_list_issue_choices(session, viewer, issue) if may_edit_fields or may_set_status else None,
+        choices=choices,
     )
 
 
-def _list_entries(session: Session, issue: Issue) -> list[Entry]:
-    entries = [
-        Entry(comment.created_at, author, comment=comment)
-        for comment, author in list_comments(session, issue, limit=MOST_ENTRIES)
-    ]
+def _last_comment_id(session: Session, issue: Issue, shown: Sequence[tuple[Comment, User]]) -> int:
+    if len(shown) < MOST_ENTRIES:
+        return shown[-1][0].id if shown else 0
+    return session.scalar(select(func.max(Comment.id)).where(Comment.issue_id == issue.id)) or 0
+
+
+def _list_entries(
+    comments: Sequence[tuple[Comment, User]], history: Sequence[tuple[IssueChange, User | None]]
+) -> list[Entry]:
+    entries = [Entry(comment.created_at, author, comment=comment) for comment, author in comments]
     together: dict[tuple[datetime, int | None], list[IssueChange]] = {}
     people: dict[int | None, User | None] = {}
-    for change, actor in list_changes(session, issue, limit=MOST_ENTRIES):
+    for change, actor in history:
         together.setdefault((change.at, change.actor_id), []).append(change)
         people[change.actor_id] = actor
     entries += [Entry(at, people[who], changes=changes) for (at, who), changes in together.items()]
@@ -202,14 +214,13 @@ def list_choices(
 ) -> Choices:
     """Return what may be chosen in a project; none means what every project has."""
     return Choices(
-        severities=[each.name for each in list_severities(session, project_id)],
-        teams=[each.name for each in list_teams(session, project_id)],
-        components=[each.name for each in list_components(session, project_id)] if project_id is not None else [],
+        severities=list_severities(session, project_id),
+        teams=list_teams(session, project_id),
+        components=list_components(session, project_id) if project_id is not None else [],
         people=_list_people(session) if people else [],
         statuses=statuses,
     )
 
 
 def _list_people(session: Session) -> Sequence[User]:
-    can_sign_in = (User.is_active, User.password_hash.is_not(None))
-    return session.scalars(select(User).where(*can_sign_in).order_by(User.name).limit(MOST_PEOPLE)).all()
+    return session.scalars(_PEOPLE).all()

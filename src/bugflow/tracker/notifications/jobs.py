@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from bugflow.core.clock import utc_now
 from bugflow.core.jobs.definition import job
-from bugflow.tracker.issues.events import CommentAdded, IssueChanged, IssueReported
+from bugflow.tracker.issues.events import CommentAdded, CommentEdited, IssueChanged, IssueReported
 from bugflow.tracker.issues.queries import find_issue
 from bugflow.tracker.issues.tables import Comment, Issue, IssueChange
 from bugflow.tracker.notifications.audience import find_mentioned, list_watcher_ids
@@ -62,10 +62,20 @@ def _find_newly_mentioned(session: Session, issue: Issue, change_id: int) -> set
 @job(on=CommentAdded)
 def tell_of_comment(session: Session, event: CommentAdded) -> None:
     """Tell the watchers of a comment, and whom it mentions."""
+    _tell_of_text(session, event, watchers=True)
+
+
+@job(on=CommentEdited)
+def tell_of_edit(session: Session, event: CommentEdited) -> None:
+    """Tell those whom a comment mentions, and who have not been told of it yet."""
+    _tell_of_text(session, event, watchers=False)
+
+
+def _tell_of_text(session: Session, event: CommentAdded | CommentEdited, *, watchers: bool) -> None:
     issue, comment = find_issue(session, event.issue_id), session.get(Comment, event.comment_id)
     if issue is None or comment is None or comment.deleted_at is not None:
         return
-    reasons = dict.fromkeys(list_watcher_ids(session, issue), "watching")
+    reasons = dict.fromkeys(list_watcher_ids(session, issue), "watching") if watchers else {}
     reasons |= dict.fromkeys(find_mentioned(session, comment.body), "mention")
     summary, key = f"{issue.key}: {' '.join(comment.body.split())[:200]}", f"commented:{comment.id}"
     happening = Happening(kind="commented", summary=summary, event_key=key, actor_id=event.actor_id)
