@@ -119,6 +119,12 @@ def test_a_project_shows_what_it_offers_as_soon_as_it_is_chosen(site: Site) -> N
     page = site.open("tester")
     page.goto("/report")
     page.get_by_label("Description").fill(STORY)
+    page.get_by_label("Project").focus()
+    page.keyboard.press("ArrowDown")  # On the way to another one, so that nothing is shown yet.
+    expect(page.get_by_label("Project")).to_have_value("MOB")
+    expect(page.get_by_label("Component")).to_have_count(0)
+    page.get_by_label("Title").focus()
+    page.get_by_label("Project").select_option("WEB")
     page.get_by_label("Project").select_option("MOB")
     page.get_by_label("Component").select_option("Camera")
     expect(page.get_by_label("Description")).to_have_value(STORY)

@@ -1,10 +1,12 @@
 import threading
 import time
+from uuid import uuid4
 
 from limits import RateLimitItemPerSecond
 
 from bugflow.core.http import rate_limit
 from bugflow.core.http.rate_limit import RateLimiter, RestingStorage, per_minute
+from factories.runners import BROKERS
 
 
 def test_so_many_are_allowed_and_no_more() -> None:
@@ -35,3 +37,13 @@ def test_what_is_past_is_forgotten() -> None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert storage.events["b"]
+
+
+def test_processes_with_one_redis_count_together() -> None:
+    first, second = RateLimiter(BROKERS["redis"]), RateLimiter(BROKERS["redis"])
+    key, limit = uuid4().hex, per_minute(3)
+    allowed = [limiter.count(limit, "user", key).allowed for limiter in (first, second, first, second)]
+    assert allowed == [True, True, True, False]
+    second.clear(limit, "user", key)
+    assert first.count(limit, "user", key).remaining == 2
+    first.clear(limit, "user", key)

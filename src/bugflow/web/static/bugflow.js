@@ -56,10 +56,13 @@ function moveInList(step) {
   links[now === -1 ? 0 : next].focus();
 }
 
-/** What a field chooses the page for is shown at once, as its button does without JavaScript. */
+/**
+ * What is chosen with the mouse is shown at once, as its button does without JavaScript.
+ * With the keyboard one passes over other choices on the way to the wanted one, and presses the button.
+ */
 function showWhatIsChosen(event) {
   const button = document.getElementById(event.target.dataset?.chooses ?? "");
-  if (button) button.form.requestSubmit(button);
+  if (button && !event.target.matches(":focus-visible")) button.form.requestSubmit(button);
 }
 
 document.addEventListener("change", showWhatIsChosen);
