@@ -33,9 +33,9 @@ def match_condition(session: Session, words: Sequence[Words]) -> ColumnElement[b
 def rank_candidates(session: Session, words: Sequence[Words], conditions: Sequence[ColumnElement[bool]]) -> list[int]:
     """Return the numbers of the issues that have the words and meet the conditions, most relevant first."""
     if session.get_bind().dialect.name == "sqlite":
-        scores = dict(_sqlite_scores(session, _fts5(words), conditions))
+        scores = _sqlite_scores(session, _fts5(words), conditions)
         if len(scores) == MOST_CANDIDATES:
-            scores |= dict(_sqlite_scores(session, f"title : ({_fts5(words)})", conditions))
+            scores |= _sqlite_scores(session, f"title : ({_fts5(words)})", conditions)
         return sorted(scores, key=lambda number: (scores[number], -number))
     index = table("issue_text", column("issue_id"), column("document"))
     query = _tsquery(words)
@@ -49,18 +49,18 @@ def rank_candidates(session: Session, words: Sequence[Words], conditions: Sequen
     return [row.id for row in sorted(found, key=lambda row: (-row.score, -row.id))]
 
 
-def _sqlite_scores(session: Session, match: str, conditions: Sequence[ColumnElement[bool]]) -> list[tuple[int, float]]:
+def _sqlite_scores(session: Session, match: str, conditions: Sequence[ColumnElement[bool]]) -> dict[int, float]:
     index = table("issue_text", column("rowid"))
     weights = (literal(TITLE_WEIGHT), literal(BODY_WEIGHT), literal(COMMENTS_WEIGHT))
     score = func.bm25(text("issue_text"), *weights).label("score")
-    found = session.execute(
+    statement = (
         select(index.c.rowid, score)
         .join(Issue, Issue.id == index.c.rowid)
         .where(text("issue_text MATCH :match").bindparams(match=match), *conditions)
         .order_by(index.c.rowid.desc())
         .limit(MOST_CANDIDATES)
     )
-    return [(row.rowid, row.score) for row in found]
+    return dict(session.execute(statement).tuples().all())
 
 
 def _fts5(words: Sequence[Words]) -> str:
