@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 from fastapi.testclient import TestClient
 
 from bugflow.app import create_app
@@ -42,6 +43,17 @@ class Installation:
         answer = self.client.request(method, path, headers=self.sign_in(role), **arguments)
         assert answer.status_code < 400, answer.text
         return answer.json() if answer.content else None
+
+    def walk(self, role: str, path: str, *, limit: int) -> list[Any]:
+        """Return the items of a list that is read page by page to its end."""
+        items: list[Any] = []
+        parameters: dict[str, Any] = {"limit": limit}
+        while True:
+            page = self.call(role, "GET", str(httpx.URL(path).copy_merge_params(parameters)))
+            items += page["items"]
+            if page["next_cursor"] is None:
+                return items
+            parameters["cursor"] = page["next_cursor"]
 
     def refuse(self, role: str, method: str, path: str, status: int, **arguments: Any) -> Any:  # noqa: ANN401 -- JSON.
         """Call as the user with this role and return the problem details; any other status fails the test."""

@@ -82,9 +82,11 @@ class Runner:
 
 
 @contextmanager
-def run_runner(kind: str, database: Database, address: str, queue: str) -> Iterator[Runner]:
-    """Start what a kind of runner consists of."""
-    broker = BROKERS.get(kind, "")
+def run_runner(
+    kind: str, database: Database, address: str, queue: str, *, broker: str | None = None
+) -> Iterator[Runner]:
+    """Start what a kind of runner consists of, on the broker of its kind or the one given."""
+    broker = BROKERS.get(kind, "") if broker is None else broker
     runner = Runner(kind, database, address, broker, queue)
     commands: Sequence[list[str]] = []
     if broker:
@@ -100,6 +102,18 @@ def run_runner(kind: str, database: Database, address: str, queue: str) -> Itera
             runner.supervisors.append(supervisor)
             stack.callback(supervisor.stop)
         yield runner
+
+
+@contextmanager
+def run_worker(runner: Runner) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a worker that nobody starts again, instead of the runner's own."""
+    for supervisor in runner.supervisors[:1]:
+        supervisor.stop()
+    with subprocess.Popen(runner.worker_command, env=environment()) as worker:  # noqa: S603 -- Ours.
+        try:
+            yield worker
+        finally:
+            worker.kill()
 
 
 def delete_queue(broker: str, queue: str) -> None:

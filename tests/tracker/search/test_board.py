@@ -78,13 +78,6 @@ def test_pages_ordered_by_a_field_that_many_lack_have_no_gap_and_no_overlap(
     for direction in ("asc", "desc"):
         query = f"/api/v1/issues?q=sort:{order}-{direction}"
         whole = [issue["id"] for issue in installation.call("developer", "GET", query)["items"]]
-        walked: list[int] = []
-        cursor = ""
-        while True:
-            page = installation.call("developer", "GET", f"{query}&limit=2{cursor}")
-            walked += [issue["id"] for issue in page["items"]]
-            if page["next_cursor"] is None:
-                break
-            cursor = f"&cursor={page['next_cursor']}"
+        walked = [issue["id"] for issue in installation.walk("developer", query, limit=2)]
         assert walked == whole
         assert len(whole) == 5

@@ -60,7 +60,7 @@ def _sqlite_scores(session: Session, match: str, conditions: Sequence[ColumnElem
         .order_by(index.c.rowid.desc())
         .limit(MOST_CANDIDATES)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(row for row in session.execute(statement))
 
 
 def _fts5(words: Sequence[Words]) -> str:
