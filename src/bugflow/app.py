@@ -35,6 +35,7 @@ from bugflow.tracker.imports import api as imports
 from bugflow.tracker.issues import api as issues
 from bugflow.tracker.issues import attachments_api as attachments
 from bugflow.tracker.issues import pages as issue_pages
+from bugflow.tracker.issues import report_pages
 from bugflow.tracker.jobs import api as jobs
 from bugflow.tracker.notifications import api as notifications
 from bugflow.tracker.projects import api as projects
@@ -102,6 +103,23 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_problem_handlers(app, answer_problem_page)
     _add_middleware(app, settings)
+    _include_routers(app)
+    install_web(app, NAVIGATION)
+    if settings.metrics:
+        install_metrics(app, database)
+    describe_api(app)
+    app.add_middleware(RequestLogMiddleware)  # Last, so outermost: it answers for what nobody else caught.
+    return app
+
+
+def create_app_from_environment() -> FastAPI:
+    """Build the application of one of several server processes."""
+    settings = Settings()
+    configure_logging(settings)
+    return create_app(settings)
+
+
+def _include_routers(app: FastAPI) -> None:
     for router in (health, accounts.signing_in, intake.router):
         app.include_router(router)
     for router in (
@@ -120,21 +138,8 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(router, prefix="/api/v1")
     app.include_router(notifications.unsubscribing)
-    for pages in (account_pages.router, search_pages.router, issue_pages.router):
+    for pages in (account_pages.router, search_pages.router, report_pages.router, issue_pages.router):
         app.include_router(pages)
-    install_web(app, NAVIGATION)
-    if settings.metrics:
-        install_metrics(app, database)
-    describe_api(app)
-    app.add_middleware(RequestLogMiddleware)  # Last, so outermost: it answers for what nobody else caught.
-    return app
-
-
-def create_app_from_environment() -> FastAPI:
-    """Build the application of one of several server processes."""
-    settings = Settings()
-    configure_logging(settings)
-    return create_app(settings)
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from bugflow.tracker.imports.fields import issue_fields, issue_labels
+from bugflow.tracker.imports.fields import change_row, comment_row, issue_fields, issue_labels
 from bugflow.tracker.imports.places import CLOSED_PROJECT, Places
 from bugflow.tracker.imports.records import ImportedIssue
 from bugflow.tracker.imports.report import ImportReport
@@ -75,15 +75,7 @@ def _write_comments(session: Session, issue: Issue, record: ImportedIssue, place
             if earlier.deleted_at is None and earlier.updated_at < comment.updated_at:
                 earlier.body, earlier.updated_at = comment.body, comment.updated_at
             continue
-        session.add(
-            Comment(
-                issue_id=issue.id,
-                author_id=author,
-                body=comment.body,
-                created_at=comment.created_at,
-                updated_at=comment.updated_at,
-            )
-        )
+        session.add(Comment(**comment_row(issue.id, comment, places)))
         new += 1
     return new
 
@@ -94,15 +86,5 @@ def _add_history(session: Session, issue: Issue, record: ImportedIssue, places: 
         for each in session.scalars(select(IssueChange).where(IssueChange.issue_id == issue.id))
     }
     missing = [change for change in record.changes if (change.at, change.field, change.old, change.new) not in present]
-    session.add_all(
-        IssueChange(
-            issue_id=issue.id,
-            actor_id=places.users[change.author.login] if change.author else None,
-            at=change.at,
-            field=change.field,
-            old=change.old,
-            new=change.new,
-        )
-        for change in missing
-    )
+    session.add_all(IssueChange(**change_row(issue.id, change, places)) for change in missing)
     return len(missing)

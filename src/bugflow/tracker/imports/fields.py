@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from bugflow.tracker.imports.places import Places
-from bugflow.tracker.imports.records import ImportedIssue
+from bugflow.tracker.imports.records import ImportedChange, ImportedComment, ImportedIssue
 from bugflow.tracker.imports.report import ImportReport
 from bugflow.tracker.issues.tables import NO_SEVERITY
 from bugflow.tracker.issues.vocabulary import priority_rank
@@ -57,3 +57,26 @@ def _parse_day(text: str | None) -> date | None:
 def issue_labels(record: ImportedIssue) -> list[str]:
     """Return the labels, each once."""
     return sorted({label[:LONGEST_LABEL] for label in record.labels})
+
+
+def comment_row(number: int, comment: ImportedComment, places: Places) -> dict[str, Any]:
+    """Return the columns of a comment."""
+    return {
+        "issue_id": number,
+        "author_id": places.users[comment.author.login],
+        "body": comment.body,
+        "created_at": comment.created_at,
+        "updated_at": comment.updated_at,
+    }
+
+
+def change_row(number: int, change: ImportedChange, places: Places) -> dict[str, Any]:
+    """Return the columns of a change in an issue's history."""
+    return {
+        "issue_id": number,
+        "actor_id": places.users[change.author.login] if change.author else None,
+        "at": change.at,
+        "field": change.field,
+        "old": change.old,
+        "new": change.new,
+    }

@@ -77,6 +77,22 @@ def run_import(
     if dry_run:
         _plan(database, records, report, open_places, namespace)
         return report
+    _write(database, records, report, open_places, namespace, progress)
+    with database.transaction() as session:
+        record_audit(
+            session, actor, "import.finished", subject=("import", source), now=utc_now(), after=report.to_json()
+        )
+    return report
+
+
+def _write(
+    database: Database,
+    records: list[ImportedIssue],
+    report: ImportReport,
+    open_places: Callable[[Session], Places],
+    namespace: str,
+    progress: ProgressCallback,
+) -> None:
     steps = 2 * len(records) or 1
     for done, batch in _batches(records):
         with database.transaction() as session:
@@ -87,11 +103,6 @@ def run_import(
             write_links(session, batch, open_places(session), report=report, now=utc_now())
         progress((len(records) + done) / steps)
     progress(1.0)
-    with database.transaction() as session:
-        record_audit(
-            session, actor, "import.finished", subject=("import", source), now=utc_now(), after=report.to_json()
-        )
-    return report
 
 
 def require_source(source: str) -> None:

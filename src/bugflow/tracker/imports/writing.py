@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from bugflow.tracker.imports.changing import write_changed
-from bugflow.tracker.imports.fields import issue_fields, issue_labels
+from bugflow.tracker.imports.fields import change_row, comment_row, issue_fields, issue_labels
 from bugflow.tracker.imports.places import CLOSED_PROJECT, Places, issue_key
 from bugflow.tracker.imports.records import ImportedIssue, fit_id
 from bugflow.tracker.imports.report import ImportReport
@@ -150,29 +150,8 @@ def _write_parts(
     report: ImportReport,
     now: datetime,
 ) -> None:
-    comments = [
-        {
-            "issue_id": number,
-            "author_id": places.users[comment.author.login],
-            "body": comment.body,
-            "created_at": comment.created_at,
-            "updated_at": comment.updated_at,
-        }
-        for number, record in issues
-        for comment in record.comments
-    ]
-    changes = [
-        {
-            "issue_id": number,
-            "actor_id": places.users[change.author.login] if change.author else None,
-            "at": change.at,
-            "field": change.field,
-            "old": change.old,
-            "new": change.new,
-        }
-        for number, record in issues
-        for change in record.changes
-    ]
+    comments = [comment_row(number, each, places) for number, record in issues for each in record.comments]
+    changes = [change_row(number, each, places) for number, record in issues for each in record.changes]
     watchers = {(number, places.users[user.login]) for number, record in issues for user in record.watchers}
     records = [
         {

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from bugflow.core.errors import FieldProblem, InvalidError
+from bugflow.core.errors import BugFlowError, FieldProblem, InvalidError
 from bugflow.tracker.issues.queries import IssueView
 from bugflow.tracker.issues.schemas import IssuePatch
 from bugflow.tracker.issues.vocabulary import priority_name
@@ -90,3 +90,8 @@ def read_body(body: type[Body], values: Mapping[str, Any]) -> Body:
         problems = [FieldProblem(str(each["loc"][0]), f"{each['msg']}.") for each in error.errors()]
         first = problems[0]
         raise FormError(f"{first.field.replace('_', ' ').capitalize()}: {first.problem}", fields=problems) from error
+
+
+def problems_by_field(error: BugFlowError | None) -> dict[str, str]:
+    """Return what is wrong with each field of a form, where an error says so."""
+    return {each.field: each.problem for each in error.fields} if isinstance(error, InvalidError) else {}

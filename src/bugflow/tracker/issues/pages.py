@@ -1,17 +1,16 @@
-"""The issue page, the form to edit its text and the form to report."""
+"""The issue page with its forms, and the form to edit the text."""
 
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any
-from uuid import UUID, uuid4
 
-from fastapi import APIRouter, File, Path, Query, Request, UploadFile
+from fastapi import APIRouter, File, Path, Request, UploadFile
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from bugflow.core.clock import utc_now
-from bugflow.core.errors import BugFlowError, ConflictError, InvalidError, NotFoundError
+from bugflow.core.errors import BugFlowError, ConflictError, InvalidError
 from bugflow.core.http.dependencies import DatabaseDep, ReadSession, SettingsDep, StorageDep, WriteSession
 from bugflow.tracker.accounts.actor import Actor, require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
@@ -29,119 +28,25 @@ from bugflow.tracker.issues.forms import (
     SIDE_FIELDS,
     TEXT_FIELDS,
     is_number,
+    problems_by_field,
     read_body,
     read_changes,
     show_fields,
-    split_labels,
 )
 from bugflow.tracker.issues.page_content import list_choices, read_issue_page
 from bugflow.tracker.issues.queries import get_issue, view_issue
 from bugflow.tracker.issues.relations import relate_issues, unrelate_issues
-from bugflow.tracker.issues.schemas import CommentWrite, IssueCreate
-from bugflow.tracker.issues.service import change_issue, report_issue, unwatch_issue, watch_issue
+from bugflow.tracker.issues.schemas import CommentWrite
+from bugflow.tracker.issues.service import change_issue, unwatch_issue, watch_issue
 from bugflow.tracker.issues.tables import Comment, Issue
 from bugflow.tracker.issues.vocabulary import RELATION_KINDS
-from bugflow.tracker.projects.queries import get_project, list_projects
 from bugflow.tracker.projects.tables import Project
-from bugflow.web.forms import FormFields, find_kept_form
+from bugflow.web.forms import FormFields
 from bugflow.web.rendering import Renderer, RendererDep, see_other
 
 router = APIRouter(include_in_schema=False, dependencies=PAGE_DEPENDENCIES)
 
-REPORT_TEXTS = ("title", "description", "stack_trace", "environment")
-REPORT_CHOICES = ("issue_type", "severity", "team", "component", "priority")
-REPORT_FIELDS = ("project", "once", "labels", *REPORT_TEXTS, *REPORT_CHOICES)
 Typed = Mapping[str, str]
-
-
-@router.get("/report")
-def show_report(
-    request: Request,
-    session: ReadSession,
-    actor: ActorDep,
-    renderer: RendererDep,
-    project: Annotated[str, Query(max_length=120)] = "",
-) -> Response:
-    """Show the form to report a bug."""
-    typed = dict.fromkeys(REPORT_FIELDS, "")
-    typed |= {"issue_type": "bug", "project": project, "once": str(uuid4())}
-    return _render_report(request, session, actor, renderer, typed)
-
-
-@router.post("/report")
-def take_report(
-    request: Request, database: DatabaseDep, actor: ActorDep, renderer: RendererDep, form: FormFields
-) -> Response:
-    """Report; the same form sent twice makes one issue. Choosing the project only shows what it offers."""
-    typed = dict.fromkeys(REPORT_FIELDS, "") | form
-    if "choose" in form:
-        with database.snapshot() as session:
-            return _render_report(request, session, actor, renderer, typed)
-    try:
-        with database.transaction() as session:
-            issue = _report_once(session, actor, typed)
-            return see_other(f"/issues/{issue.key}")
-    except (InvalidError, ConflictError, NotFoundError) as error:
-        with database.snapshot() as session:
-            return _render_report(request, session, actor, renderer, typed, error)
-
-
-def _report_once(session: Session, actor: Actor, typed: Typed) -> Issue:
-    try:
-        once = UUID(typed["once"])
-    except ValueError as error:
-        raise FieldValueError("once", "The form is damaged. Load the page again; your text is still in it.") from error
-    before = session.scalars(select(Issue).where(Issue.uuid == once, Issue.reporter_id == actor.user_id)).first()
-    if before is not None:
-        return before
-    if not typed["project"].strip():
-        raise FieldValueError("project", "Choose the project that the report is about.")
-    if not typed["title"].strip():
-        raise FieldValueError("title", "Say in a few words what is wrong.")
-    chosen = {name: typed[name].strip() for name in REPORT_CHOICES if typed[name].strip()}
-    texts = {name: typed[name].replace("\r\n", "\n") for name in REPORT_TEXTS}
-    labels = split_labels(typed["labels"])
-    body = read_body(IssueCreate, {"project": typed["project"], "labels": labels, **texts, **chosen})
-    return report_issue(
-        session,
-        get_project(session, actor, body.project),
-        title=body.title,
-        reporter_id=require_user_id(actor),
-        actor=actor,
-        now=utc_now(),
-        fields=body.model_dump(exclude={"project", "title"}, exclude_unset=True),
-        uuid=once,
-    )
-
-
-def _render_report(
-    request: Request,
-    session: Session,
-    actor: Actor,
-    renderer: Renderer,
-    typed: Typed,
-    error: BugFlowError | None = None,
-) -> Response:
-    projects = list_projects(session, actor)
-    named = [each for each in projects if typed["project"].lower() in {each.key.lower(), str(each.uuid)}]
-    only = projects[0] if len(projects) == 1 and not typed["project"] else None
-    chosen = named[0] if named else only
-    return renderer.render(
-        request,
-        "issues/report.html",
-        viewer=actor,
-        error=error,
-        projects=projects,
-        chosen=chosen,
-        typed=typed,
-        kept=find_kept_form(request),
-        wrong=_fields_of(error),
-        choices=list_choices(session, chosen.id if chosen else None),
-    )
-
-
-def _fields_of(error: BugFlowError | None) -> dict[str, str]:
-    return {each.field: each.problem for each in error.fields} if isinstance(error, InvalidError) else {}
 
 
 @router.get("/issues/{issue}")
@@ -172,7 +77,7 @@ def _render_issue(
         issue=issue,
         shown=shown,
         typed={"body": "", "kind": "", "target": ""} | shown | dict(typed or {}),
-        wrong=wrong or _fields_of(error),
+        wrong=wrong or problems_by_field(error),
         kinds=RELATION_KINDS,
     )
 
@@ -260,7 +165,7 @@ def _render_edit(
         issue=issue,
         typed=typed,
         shown=shown,
-        wrong=_fields_of(error),
+        wrong=problems_by_field(error),
         choices=list_choices(session, issue.project_id),
     )
 
@@ -328,7 +233,7 @@ def take_relation(
     except (ConflictError, InvalidError) as error:
         with database.snapshot() as session:
             found = get_issue(session, actor, issue)
-            wrong = _fields_of(error) or {"target": str(error)}
+            wrong = problems_by_field(error) or {"target": str(error)}
             return _render_issue(request, session, actor, renderer, found, typed=typed, error=error, wrong=wrong)
 
 
