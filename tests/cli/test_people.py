@@ -7,7 +7,10 @@ from typer.testing import CliRunner
 
 from bugflow.cli.main import app
 from bugflow.core.errors import ConflictError, NotFoundError
+from bugflow.tracker.accounts.actor import build_system_actor
+from bugflow.tracker.imports.running import run_import
 from factories.app import PASSWORD, Installation
+from factories.exports import jira_issue, jira_search
 
 
 @pytest.fixture
@@ -50,6 +53,30 @@ def test_a_forgotten_password_is_replaced_and_the_old_sign_ins_end(
     assert named.client.get("/api/v1/issues", headers=headers).status_code == 401
     assert sign_in(named, "tester@example.com") == 401
     assert sign_in(named, "tester@example.com", "a new password") == 200
+
+
+def test_an_imported_person_gets_an_account_with_all_they_reported(
+    named: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = jira_search(jira_issue(reporter={"name": "rep", "displayName": "Reporter"}))
+    actor = build_system_actor("import")
+    run_import(named.database, "jira", [export], project_key=None, dry_run=False, actor=actor)
+    monkeypatch.setenv("BUGFLOW_NEW_PASSWORD", "a new password")
+    [imported] = run("user", "list", "Reporter")
+    assert (imported["email"], imported["can_sign_in"]) == (None, False)
+    number = str(imported["number"])
+    with pytest.raises(ConflictError, match=r"developer@example.com already"):
+        run("user", "claim", number, "--email", "developer@example.com")
+    claimed = run("user", "claim", number, "--email", "rep@example.com", "--role", "developer")
+    assert (claimed["number"], claimed["role"], claimed["can_sign_in"]) == (imported["number"], "developer", True)
+    answer = named.client.post("/token", json={"username": "rep@example.com", "password": "a new password"})
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    found = named.client.get("/api/v1/issues?q=reporter:@me", headers=headers).json()["items"]
+    assert [issue["key"] for issue in found] == ["ROC-5"]
+    run_import(named.database, "jira", [export], project_key=None, dry_run=False, actor=actor)
+    assert len(run("user", "list", "Reporter")) == 1
+    with pytest.raises(ConflictError, match="has an account already"):
+        run("user", "claim", number, "--email", "other@example.com")
 
 
 def test_a_role_is_changed(named: Installation) -> None:

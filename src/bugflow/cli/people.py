@@ -14,7 +14,7 @@ from bugflow.core.settings import Settings
 from bugflow.tracker.accounts.actor import build_system_actor
 from bugflow.tracker.accounts.queries import get_user, list_users
 from bugflow.tracker.accounts.roles import Role
-from bugflow.tracker.accounts.service import change_password, change_user, create_user, hash_new_password
+from bugflow.tracker.accounts.service import change_password, change_user, create_user, give_account, hash_new_password
 from bugflow.tracker.accounts.tables import User
 from bugflow.tracker.projects.queries import get_project, list_members, list_projects
 from bugflow.tracker.projects.service import add_member, change_project, create_project, remove_member
@@ -84,6 +84,24 @@ def set_password(who: UserName, password: Password, *, as_json: AsJson = False) 
         user = get_user(session, who)
         change_password(session, user, password_hash=hashed, actor=build_system_actor("cli"), now=utc_now())
     _print_done(f"{user.email or user.name} has a new password.", _describe_user(user), as_json=as_json)
+
+
+@users.command("claim")
+def claim_user(
+    who: UserName,
+    email: Annotated[str, typer.Option(prompt="E-mail address", help="They sign in with it; asked for if missing.")],
+    password: Password,
+    role: Annotated[Role, typer.Option(help=ROLE_HELP)] = Role.TESTER,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Give an account to somebody whom an import brought along; their reports and comments become theirs."""
+    settings = load_settings()
+    hashed = _hash(settings, password)
+    with use_database(settings) as database, database.transaction() as session:
+        user, actor = get_user(session, who), build_system_actor("cli")
+        give_account(session, user, email=email, role=role, password_hash=hashed, actor=actor, now=utc_now())
+    _print_done(f"{user.name} can sign in as {user.email}.", _describe_user(user), as_json=as_json)
 
 
 @users.command("role")

@@ -70,6 +70,13 @@ class EmailTakenError(ConflictError):
         super().__init__(f"There is a user with the e-mail address {email} already.")
 
 
+class AccountExistsError(ConflictError):
+    """Only a person without an account can be given one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} has an account already. `bugflow user password` sets a new password.")
+
+
 class LastAdminError(ConflictError):
     """Without an administrator nobody could make one."""
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from bugflow.core.security.passwords import LONGEST_PASSWORD, PasswordHasher
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.errors import (
+    AccountExistsError,
     EmailAddressError,
     EmailTakenError,
     LastAdminError,
@@ -149,6 +150,24 @@ def change_password(session: Session, user: User, *, password_hash: str, actor: 
     revoke_everything(session, user, now=now)
     session.flush()
     record_audit(session, actor, "user.password_changed", subject=("user", user.id), now=now)
+
+
+def give_account(
+    session: Session, user: User, *, email: str, role: Role, password_hash: str, actor: Actor, now: datetime
+) -> None:
+    """Make somebody whom an import brought along a user who can sign in; what they did there becomes theirs.
+
+    Raises:
+        AccountExistsError: They can sign in already, or could.
+        MissingPermissionError: The actor may not manage users.
+        EmailAddressError: It is not an e-mail address.
+        EmailTakenError: Another user has the address.
+    """
+    if user.password_hash is not None:
+        raise AccountExistsError(user.name)
+    changes = {"email": email, "role": role, "is_active": True}
+    change_user(session, user, changes=changes, actor=actor, now=now)
+    change_password(session, user, password_hash=password_hash, actor=actor, now=now)
 
 
 def revoke_everything(session: Session, user: User, *, now: datetime) -> None:
