@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +16,11 @@ from bugflow.cli.preparing import prepare_database
 from bugflow.core.database import open_database
 from bugflow.core.jobs.supervisor import WorkerSupervisor
 from bugflow.core.logging import configure_logging
-from bugflow.core.settings import Settings
+from bugflow.core.settings import METRICS_FOLDER_VARIABLE, Settings
 from bugflow.migrations import upgrade_schema
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- A folder of our own is made in it.
+"""Where processes count together on Linux: a full disk would end them, since they map these files."""
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")]
@@ -77,14 +81,21 @@ def _is_listening(settings: Settings) -> bool:
 
 def _serve(settings: Settings) -> None:
     configure_logging(settings)
-    several = settings.web_processes > 1
-    if several:  # Each process builds its own from the environment.
-        os.environ |= {"BUGFLOW_HOME": str(settings.home), "BUGFLOW_DEMO": str(settings.demo)}
-        application: Any = "bugflow.app:create_app_from_environment"
-    else:
+    if settings.web_processes == 1:
         from bugflow.app import create_app  # noqa: PLC0415 -- The parent of several processes does not need it.
 
-        application = create_app(settings)
+        _run_uvicorn(settings, create_app(settings))
+        return
+    in_memory = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="bugflow-metrics-", dir=in_memory) as folder:
+        # Each process builds its own application from the environment.
+        own = {"BUGFLOW_HOME": str(settings.home), "BUGFLOW_DEMO": str(settings.demo)}
+        os.environ |= own | {METRICS_FOLDER_VARIABLE: folder}
+        _run_uvicorn(settings, "bugflow.app:create_app_from_environment")
+
+
+def _run_uvicorn(settings: Settings, application: Any) -> None:  # noqa: ANN401 -- An application, or where to find one.
+    several = settings.web_processes > 1
     uvicorn.run(
         application,
         factory=several,

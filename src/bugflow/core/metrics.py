@@ -1,5 +1,10 @@
-"""Measurements for Prometheus; each application has a registry of its own."""
+"""Measurements for Prometheus; each application has a registry of its own.
 
+Several server processes write what they count into files of one folder, which the environment names, and each tells
+what all have counted.
+"""
+
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -8,9 +13,12 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine, QueuePool, event
 from sqlalchemy.exc import SQLAlchemyError
+
+from bugflow.core.settings import METRICS_FOLDER_VARIABLE
 
 log = structlog.get_logger()
 
@@ -25,25 +33,26 @@ class Metrics:
     """What one application measures. Values that are elsewhere, such as in the database, are read when asked for."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self._counted = CollectorRegistry()
+        self._watched = CollectorRegistry()
         self._requests = Counter(
             "bugflow_http_requests",
             "Requests answered.",
             ["method", "route", "status"],
-            registry=self.registry,
+            registry=self._counted,
         )
         self._request_seconds = Histogram(
             "bugflow_http_request_seconds",
             "How long requests took.",
             ["method", "route"],
             buckets=REQUEST_SECONDS,
-            registry=self.registry,
+            registry=self._counted,
         )
         self._statement_seconds = Histogram(
             "bugflow_database_statement_seconds",
             "How long SQL statements took.",
             buckets=STATEMENT_SECONDS,
-            registry=self.registry,
+            registry=self._counted,
         )
 
     def observe_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
@@ -73,11 +82,15 @@ class Metrics:
 
     def watch(self, name: str, description: str, *, label: str, read: Reading) -> None:
         """Read a gauge, by values of one label, each time the measurements are asked for."""
-        self.registry.register(_Watched(name, description, label, read))
+        self._watched.register(_Watched(name, description, label, read))
 
     def render(self) -> bytes:
-        """Return every measurement in Prometheus' text format."""
-        return generate_latest(self.registry)
+        """Return every measurement in Prometheus' text format: what all processes counted, what this one reads now."""
+        counted = self._counted
+        if METRICS_FOLDER_VARIABLE in os.environ:
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+        return generate_latest(counted) + generate_latest(self._watched)
 
 
 class _Watched(Collector):

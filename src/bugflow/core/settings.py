@@ -12,6 +12,10 @@ DEMO_SECRET = "bugflow-demo-secret-that-everybody-knows"  # noqa: S105 -- Refuse
 SHORTEST_SECRET = 32
 
 
+METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Names Prometheus' library the folder in which several server processes count together; set before it is loaded."""
+
+
 class DefaultSecretError(InvalidError):
     """A server outside the demo needs a secret of its own."""
 
