@@ -1,9 +1,10 @@
+import sqlite3
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from bugflow.core.database import Database, UtcDateTime, open_database
@@ -94,3 +95,29 @@ def test_tending_moves_the_log_into_the_file(database: Database) -> None:
     database.tend()
     with database.snapshot() as session:
         assert session.scalar(text("SELECT length(content) FROM long_texts")) == 6_000_000
+
+
+def test_a_log_that_cannot_be_tended_now_ends_nobody(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not database.is_embedded:
+        database.tend()
+        return
+    with database.transaction() as session:
+        session.execute(text("CREATE TABLE long_texts (content TEXT)"))
+        session.execute(text("INSERT INTO long_texts VALUES (:content)"), {"content": "x" * 6_000_000})
+    asked: list[str] = []
+
+    class FullDisk:
+        def cursor(self) -> "FullDisk":
+            return self
+
+        def execute(self, statement: str) -> None:
+            asked.append(statement)
+            raise sqlite3.OperationalError("database or disk is full")
+
+        def close(self) -> None:
+            asked.append("closed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Engine, "raw_connection", lambda _: FullDisk())
+        database.tend()
+    assert asked == ["PRAGMA wal_checkpoint(PASSIVE)", "closed"]

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import BytesIO
 from typing import Any, get_args
@@ -92,6 +93,17 @@ def test_a_dry_run_is_done_in_earnest_without_sending_the_files_again_and_once(i
     assert installation.call("tester", "GET", "/api/v1/issues/WEB-7")["comment_count"] == 1
     refused = installation.refuse(MANAGER, "POST", f"{IMPORTS}/{first['id']}/run", 409)
     assert "no dry run that has succeeded" in refused["detail"]
+
+
+def test_two_clicks_at_once_start_one_import(installation: Installation) -> None:
+    planned = bring(installation, *GITHUB, dry_run="true")
+    headers = installation.sign_in(MANAGER)
+    with ThreadPoolExecutor(6) as clicks:
+        answers = clicks.map(
+            lambda _: installation.client.post(f"{IMPORTS}/{planned['id']}/run", headers=headers).json(), range(6)
+        )
+        assert len({answer["id"] for answer in answers}) == 1
+    assert len(installation.call(MANAGER, "GET", IMPORTS)["items"]) == 2
 
 
 def test_a_second_import_changes_nothing(installation: Installation) -> None:

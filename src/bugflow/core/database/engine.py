@@ -6,15 +6,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 
 from bugflow.core.errors import InvalidError, UnavailableError
+
+log = structlog.get_logger()
 
 SQLITE_CACHE_KIB, SQLITE_PAGE_BYTES = 65536, 4096
 LOG_PAGES_TENDED, LOG_PAGES_AT_MOST = 1_000, 20_000
@@ -75,11 +79,13 @@ class Database:
         """
         if not self.is_embedded:
             return
-        log = Path(f"{self.engine.url.database}-wal")
-        if log.exists() and log.stat().st_size > LOG_PAGES_TENDED * SQLITE_PAGE_BYTES:
+        file = Path(f"{self.engine.url.database}-wal")
+        if file.exists() and file.stat().st_size > LOG_PAGES_TENDED * SQLITE_PAGE_BYTES:
             connection = self.engine.raw_connection()
             try:
                 connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+            except sqlite3.Error as error:  # A full disk, for example. Nothing is lost: the log stays as it is.
+                log.warning("database_log_not_tended", error=str(error))
             finally:
                 connection.close()
 
@@ -149,7 +155,7 @@ def _open_sqlite(url: URL, timeout_seconds: float, pool_size: int) -> Engine:
         connect_args={"timeout": timeout_seconds, "isolation_level": None, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare_sqlite_connection)
-    event.listen(engine, "begin", _begin_sqlite_transaction)
+    event.listen(engine, "begin", partial(_begin_sqlite_transaction, patience_ms=round(timeout_seconds * 1000)))
     return engine
 
 
@@ -164,19 +170,18 @@ def _prepare_sqlite_connection(connection: Any, _record: object) -> None:  # noq
     cursor.close()
 
 
-def _begin_sqlite_transaction(connection: Connection) -> None:
+def _begin_sqlite_transaction(connection: Connection, *, patience_ms: int) -> None:
     if connection.get_execution_options().get("read_only", False):
         connection.exec_driver_sql("BEGIN DEFERRED")
-    elif not _take_write_lock(connection.connection.driver_connection):
+    elif not _take_write_lock(connection.connection.driver_connection, patience_ms):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _take_write_lock(connection: Any) -> bool:  # noqa: ANN401 -- The driver's connection.
+def _take_write_lock(connection: Any, patience_ms: int) -> bool:  # noqa: ANN401 -- The driver's connection.
     """Begin to write as soon as the one who writes has ended; return whether that came about soon.
 
     SQLite itself sleeps longer each time it looks, up to 100 ms, though a transaction here takes a few milliseconds.
     """
-    [[patience_ms]] = connection.execute("PRAGMA busy_timeout").fetchall()
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         for _ in range(SHORT_WAITS):

@@ -101,6 +101,7 @@ def repeat_in_earnest(session: Session, storage: Storage, run: ImportRun, *, act
     state = view_run(session, run).state
     if not run.dry_run or state != "succeeded":
         raise NotDryRunError(run.uuid, state)
+    session.refresh(run, with_for_update=True)  # Of two clicks at once one is the second.
     same = select(ImportRun).where(ImportRun.files_key == run.files_key, ImportRun.dry_run.is_(False))
     for earlier in session.scalars(same):
         if view_run(session, earlier).state != "failed":
