@@ -8,23 +8,16 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bugflow.cli.context import AsJson, console, errors, print_json, use_database
-from bugflow.core.errors import InvalidError
 from bugflow.tracker.accounts.actor import build_system_actor
 from bugflow.tracker.imports.people import read_people
 from bugflow.tracker.imports.report import ImportReport
 from bugflow.tracker.imports.running import run_import
+from bugflow.tracker.imports.text_files import open_paths
 from bugflow.tracker.issues.queries import view_issues
 from bugflow.tracker.search.language import parse_query
 from bugflow.tracker.search.queries import search_issues
 
 MOST_NAMED = 10
-
-
-class UnreadableFileError(InvalidError):
-    """A file that cannot be read."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"File {path} cannot be read: {reason}.")
 
 
 def import_(
@@ -39,31 +32,24 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Import another tracker's export. Running it again, also after a kill, doubles nothing."""
-    contents = [_read(path) for path in files]
-    people = read_people(_read(users)) if users else {}
-    with use_database() as database, Progress(console=errors, transient=True, disable=as_json) as bar:
-        task = bar.add_task(f"Importing from {source}", total=1.0)
-        report = run_import(
-            database,
-            source,
-            contents,
-            project_key=project,
-            dry_run=dry_run,
-            actor=build_system_actor("import"),
-            people=people,
-            progress=lambda done: bar.update(task, completed=done),
-        )
+    with open_paths([*files, *([users] if users else [])]) as opened:
+        people = read_people(b"".join(opened.pop()())) if users else {}
+        with use_database() as database, Progress(console=errors, transient=True, disable=as_json) as bar:
+            task = bar.add_task(f"Importing from {source}", total=1.0)
+            report = run_import(
+                database,
+                source,
+                opened,
+                project_key=project,
+                dry_run=dry_run,
+                actor=build_system_actor("import"),
+                people=people,
+                progress=lambda done: bar.update(task, completed=done),
+            )
     if as_json:
         print_json(report.to_json())
     else:
         _print_report(report)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UnreadableFileError(path, error.strerror or str(error)) from error
 
 
 def _print_report(report: ImportReport) -> None:

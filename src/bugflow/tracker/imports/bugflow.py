@@ -1,15 +1,15 @@
 """Reading BugFlow's own exports, JSON lines or JSON, as `bugflow export` writes them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bugflow.tracker.imports.errors import ImportFileError
+from bugflow.tracker.imports.json_files import JsonFile
 from bugflow.tracker.imports.parsing import (
     Record,
     exact_text_of,
     iterate_records,
     list_of,
-    load_json,
     mapping,
     parse_moment,
     parse_number,
@@ -22,28 +22,34 @@ from bugflow.tracker.imports.records import (
     ImportedUser,
     NotCarried,
 )
+from bugflow.tracker.imports.text_files import ExportFile, TextFile, recognise
 from bugflow.tracker.issues.vocabulary import ISSUE_TYPES, PRIORITIES, RELATION_KINDS, RESOLUTIONS, STATUSES
 
 NOBODY = ImportedUser("nobody", "Nobody")
 
 
-def read_bugflow(files: list[bytes], left: NotCarried) -> Iterator[ImportedIssue]:
+def read_bugflow(files: Sequence[ExportFile], left: NotCarried) -> Iterator[ImportedIssue]:
     """Yield issues from exports.
 
     Raises:
         ImportFileError: A file is no such export.
     """
-    for content in files:
-        value = load_json(content, "BugFlow") if content.strip() else []
-        records = [value] if isinstance(value, dict) else value
-        if not isinstance(records, list):
-            raise ImportFileError("BugFlow", "it should hold issues as `bugflow export` writes them")
-        for record in iterate_records(records):
-            if "key" not in record or "title" not in record:
-                raise ImportFileError("BugFlow", "a record has no key or no title; export by `bugflow export`")
-            issue = _read_issue(record, left)
+    for file in map(recognise, files):
+        if not file.is_blank():
+            yield from _read_file(file, left)
+
+
+def _read_file(file: TextFile, left: NotCarried) -> Iterator[ImportedIssue]:
+    is_ours = True
+    for element in JsonFile(file, "BugFlow").elements(unless="it should hold issues as `bugflow export` writes them"):
+        record = element.value()
+        if isinstance(record, dict):
+            is_ours &= "key" in record and "title" in record
+            issue = _read_issue(record, left) if is_ours else None
             if issue is not None:
                 yield issue
+    if not is_ours:
+        raise ImportFileError("BugFlow", "a record has no key or no title; export by `bugflow export`")
 
 
 def _read_issue(record: Record, left: NotCarried) -> ImportedIssue | None:

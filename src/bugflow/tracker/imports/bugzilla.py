@@ -1,16 +1,19 @@
 """Reading Bugzilla: answers of its REST API, with comments and history inside or beside, and its CSV lists."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bugflow.tracker.imports.bugzilla_csv import read_bugzilla_csv
 from bugflow.tracker.imports.csv_tables import is_table
 from bugflow.tracker.imports.errors import ImportFileError
+from bugflow.tracker.imports.json_files import JsonFile
+from bugflow.tracker.imports.json_text import JsonText
 from bugflow.tracker.imports.parsing import (
     Record,
+    exact_text_of,
     iterate_records,
     list_of,
-    load_json,
     mapping,
     parse_moment,
     parse_number,
@@ -24,6 +27,8 @@ from bugflow.tracker.imports.records import (
     ImportedUser,
     NotCarried,
 )
+from bugflow.tracker.imports.spool import RecordSpool, open_record_spool
+from bugflow.tracker.imports.text_files import ExportFile, TextFile, recognise
 from bugflow.tracker.imports.vocabulary import ISSUE_TYPES, PRIORITIES, RESOLUTIONS, SEVERITIES
 
 NOBODY = ImportedUser("nobody", "Nobody")
@@ -59,45 +64,81 @@ _LEFT = {
 }
 
 
-def read_bugzilla(files: list[bytes], left: NotCarried) -> Iterator[ImportedIssue]:
+def read_bugzilla(files: Sequence[ExportFile], left: NotCarried) -> Iterator[ImportedIssue]:
     """Yield bugs from answers of GET /rest/bug and lists as CSV.
 
     Comments and history may be inside, or in files of their own: answers of /rest/bug/ID/comment and …/history.
 
     Raises:
         ImportFileError: A file is none of these.
+        NoRoomForImportError: There is no room for what has to be put together first.
     """
-    records: list[Record] = []
-    companions: dict[str, Record] = {}
-    for content in files:
-        if is_table(content):
-            records += read_bugzilla_csv(content, left)
-        else:
-            records += _read_answer(content, companions)
-    for record in records:
-        beside = companions.pop(text_of(record.get("id")), {})
-        issue = _read_bug(beside | {name: value for name, value in record.items() if value or name not in beside}, left)
-        if issue is not None:
-            yield issue
-    for number in companions:
-        left.add("comments and history of bugs that are in no file", number)
+    with open_record_spool("Bugzilla") as spool:
+        for file in map(recognise, files):
+            if is_table(file):
+                for record in read_bugzilla_csv(file, left):
+                    spool.keep(json.dumps(record))
+            else:
+                _read_answer(file, spool)
+        for record in spool.records():
+            beside = _take_companions(exact_text_of(record.get("id")), spool)
+            whole = beside | {name: value for name, value in record.items() if value or name not in beside}
+            issue = _read_bug(whole, left)
+            if issue is not None:
+                yield issue
+        for number, _ in spool.left_over("comments", "history"):
+            left.add("comments and history of bugs that are in no file", number)
 
 
-def _read_answer(content: bytes, companions: dict[str, Record]) -> Iterator[Record]:
-    """Yield the bugs of an answer; comments and history of bugs that are elsewhere go to `companions`."""
-    value = load_json(content, "Bugzilla")
-    bugs = value.get("bugs") if isinstance(value, dict) else value
-    if isinstance(bugs, dict):
-        for number, beside in bugs.items():
-            companions.setdefault(str(number), {})["comments"] = mapping(beside).get("comments")
+def _read_answer(file: TextFile, spool: RecordSpool) -> None:
+    """Keep the bugs of an answer, or the comments and history of bugs that are elsewhere."""
+    problem = 'it has no "bugs"; export GET /rest/bug'
+    read = JsonFile(file, "Bugzilla")
+    if read.opening != "{":
+        for element in read.elements(unless=problem):
+            _keep_bug(element, spool)
         return
-    if not isinstance(bugs, list):
-        raise ImportFileError("Bugzilla", 'it has no "bugs"; export GET /rest/bug')
-    for record in iterate_records(bugs):
-        if "history" in record and "summary" not in record:
-            companions.setdefault(text_of(record.get("id")), {})["history"] = record["history"]
+    bugs_seen, has_bugs = False, False
+    for name in read.text.members():
+        if name != "bugs":
+            read.text.skip()
+        elif bugs_seen:
+            raise read.text.refuse('it has "bugs" twice in one answer; export each answer into a file of its own')
         else:
-            yield record
+            bugs_seen, has_bugs = True, _read_bugs(read.text, spool)
+    read.text.finish()
+    if not has_bugs:
+        raise ImportFileError("Bugzilla", problem)
+
+
+def _read_bugs(text: JsonText, spool: RecordSpool) -> bool:
+    opening = text.peek()
+    if opening == "[":
+        for _ in text.elements():
+            _keep_bug(text, spool)
+    elif opening == "{":
+        for number in text.members():
+            text.value()
+            spool.keep_beside("comments", exact_text_of(number), text.raw)
+    else:
+        text.skip()
+    return opening in {"[", "{"}
+
+
+def _keep_bug(text: JsonText, spool: RecordSpool) -> None:
+    record = text.value()
+    if isinstance(record, dict) and "history" in record and "summary" not in record:
+        spool.keep_beside("history", exact_text_of(record.get("id")), text.raw)
+    elif isinstance(record, dict):
+        spool.keep(text.raw)
+
+
+def _take_companions(number: str, spool: RecordSpool) -> Record:
+    beside = Record()
+    for kind in ("comments", "history"):
+        for record in spool.take(kind, number):
+            beside[kind] = mapping(record).get(kind)
+    return beside
 
 
 def _read_bug(record: Record, left: NotCarried) -> ImportedIssue | None:

@@ -6,6 +6,7 @@ from bugflow.tracker.imports.csv_tables import Row, read_moment, read_table
 from bugflow.tracker.imports.errors import ImportFileError
 from bugflow.tracker.imports.parsing import Record
 from bugflow.tracker.imports.records import NotCarried
+from bugflow.tracker.imports.text_files import TextFile
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "id": ("bug_id", "bug id", "id"),
@@ -36,14 +37,14 @@ KEYWORDS = ("keywords",)
 KNOWN = {*OPENED, *CHANGED, *RESOLVED, *KEYWORDS, *(column for names in COLUMNS.values() for column in names)}
 
 
-def read_bugzilla_csv(content: bytes, left: NotCarried) -> Iterator[Record]:
+def read_bugzilla_csv(file: TextFile, left: NotCarried) -> Iterator[Record]:
     """Yield records; a list without opening dates takes the last change for it, and says so.
 
     Raises:
         ImportFileError: It is no such table.
     """
     first = True
-    for row in read_table(content, "Bugzilla", (), left):
+    for row in read_table(file, "Bugzilla", (), left):
         if first and not (row.cells.keys() & set(COLUMNS["id"]) and row.cells.keys() & set(COLUMNS["summary"])):
             raise ImportFileError("Bugzilla", "it is no JSON, and as CSV it lacks the bugs' numbers or summaries")
         first = False

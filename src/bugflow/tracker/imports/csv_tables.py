@@ -1,20 +1,20 @@
 """Reading CSV exports: any delimiter, columns that repeat, rows that are broken."""
 
 import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bugflow.tracker.imports.errors import ImportFileError
-from bugflow.tracker.imports.parsing import decode
 from bugflow.tracker.imports.records import NotCarried
+from bugflow.tracker.imports.text_files import TextFile, iterate_lines
 
 if TYPE_CHECKING:
     from _csv import Reader
 
 LONGEST_CELL = 50_000_000
+LONGEST_HEAD = 1_000_000
 DELIMITERS = ",;\t|"
 MOMENTS = (
     "%d/%b/%y %I:%M %p",
@@ -49,22 +49,22 @@ class Row:
         return [cell for column in columns for cell in self.cells.get(column.lower(), ()) if cell.strip()]
 
 
-def is_table(content: bytes) -> bool:
+def is_table(file: TextFile) -> bool:
     """Whether a file is a table rather than JSON."""
-    return not decode(content[:2000]).lstrip("\ufeff \r\n\t").startswith(("{", "["))
+    return not file.beginning(length=2000).lstrip("\ufeff \r\n\t").startswith(("{", "["))
 
 
-def read_table(content: bytes, source: str, required: tuple[str, ...], left: NotCarried) -> Iterator[Row]:
+def read_table(file: TextFile, source: str, required: tuple[str, ...], left: NotCarried) -> Iterator[Row]:
     """Yield the rows of a CSV file; broken ones are counted with their lines and left out.
 
     Raises:
         ImportFileError: It is no table, or lacks a column that is needed.
     """
     csv.field_size_limit(LONGEST_CELL)
-    text = decode(content).replace("\0", "")
-    first = text.split("\n", 1)[0]
+    first = file.beginning(length=LONGEST_HEAD, until="\n")
     delimiter = max(DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    chunks = (chunk.replace("\0", "") for chunk in file.chunks())
+    reader = csv.reader(iterate_lines(chunks, source, newline=""), delimiter=delimiter, strict=True)
     try:
         columns = [column.strip().lower() for column in next(reader, [])]
         missing = [column for column in required if column.lower() not in columns]

@@ -1,8 +1,9 @@
 """What can go wrong with import files."""
 
+from pathlib import Path
 from uuid import UUID
 
-from bugflow.core.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from bugflow.core.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 
 
 class ImportFileError(InvalidError):
@@ -10,6 +11,24 @@ class ImportFileError(InvalidError):
 
     def __init__(self, source: str, problem: str) -> None:
         super().__init__(f"This is not a {source} export that BugFlow reads: {problem}.")
+
+
+class UnreadableFileError(InvalidError):
+    """A file that cannot be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"File {path} cannot be read: {reason}.")
+
+
+class NoRoomForImportError(UnavailableError):
+    """What was read cannot be kept until it is imported."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The import has no room for what it reads: {reason}. Make room in the folder of temporary files, about as "
+            "much as the export is large, or name another folder by SQLITE_TMPDIR; then import again, which doubles "
+            "nothing."
+        )
 
 
 class ImportRunNotFoundError(NotFoundError):

@@ -1,14 +1,26 @@
 """Reading GitHub: the REST API's lists of issues, comments and events."""
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import chain
 
 from bugflow.tracker.imports.errors import ImportFileError
 from bugflow.tracker.imports.github_events import read_changes
-from bugflow.tracker.imports.parsing import Record, iterate_records, list_of, load_json, mapping, parse_moment, text_of
+from bugflow.tracker.imports.json_files import JsonFile
+from bugflow.tracker.imports.json_text import JsonText
+from bugflow.tracker.imports.parsing import (
+    Record,
+    exact_text_of,
+    iterate_records,
+    list_of,
+    mapping,
+    parse_moment,
+    text_of,
+)
 from bugflow.tracker.imports.records import ImportedComment, ImportedIssue, ImportedLink, ImportedUser, NotCarried
+from bugflow.tracker.imports.spool import RecordSpool, open_record_spool
+from bugflow.tracker.imports.text_files import ExportFile, TextFile, recognise
 from bugflow.tracker.imports.vocabulary import RESOLUTIONS, read_label
 
 _REPOSITORY = re.compile(r"/repos/([^/\s]+)/([^/\s]+)")
@@ -17,56 +29,86 @@ _DUPLICATE = re.compile(r"^\s*duplicate of\s+(?:#|\S*/issues/)(\d{1,18})\b", re.
 NOBODY = ImportedUser("ghost", "Deleted account")
 
 
-def read_github(files: list[bytes], left: NotCarried) -> Iterator[ImportedIssue]:
+def read_github(files: Sequence[ExportFile], left: NotCarried) -> Iterator[ImportedIssue]:
     """Yield issues from lists of issues and, in any order, of comments and events; pull requests are skipped.
 
     Raises:
         ImportFileError: A file is none of these.
+        NoRoomForImportError: There is no room for what has to be put together first.
     """
-    issues: list[Record] = []
-    comments: dict[str, list[Record]] = {}
-    events: dict[str, list[Record]] = {}
-    for record in chain.from_iterable(map(_read_file, files)):
-        if "issue_url" in record:
-            comments.setdefault(_key_in(record["issue_url"]), []).append(record)
-        elif "event" in record and "number" not in record:
-            events.setdefault(_key_in(mapping(record.get("issue")).get("url")), []).append(record)
+    with open_record_spool("GitHub") as spool:
+        for file in map(recognise, files):
+            _read_file(file, spool)
+        if spool.has_records() and not any("number" in record for record in spool.records()):
+            raise ImportFileError("GitHub", "no record has a number; export GET /repos/OWNER/NAME/issues")
+        for record in spool.records():
+            issue = _read_issue(record, _take("comments", record, spool), _take("events", record, spool), left)
+            if issue is not None:
+                yield issue
+        for kind in ("comments", "events"):
+            for number, amount in spool.left_over(kind):
+                left.add(f"{kind} of pull requests and of issues that are not in the file", number, amount)
+
+
+def _read_file(file: TextFile, spool: RecordSpool) -> None:
+    """Keep issues, comments and events; an object is one issue, or lists by their issue's number or by another name."""
+    read = JsonFile(file, "GitHub")
+    if read.opening != "{":
+        _keep_all(read, spool)
+        return
+    mark = spool.mark()
+    for name in read.text.members():
+        if name == "number":  # It is one issue after all, and the lists in it are its labels and assignees.
+            spool.forget_since(mark)
+            _keep_all(JsonFile(file, "GitHub"), spool)
+            return
+        if read.text.peek() == "[":
+            for _ in read.text.elements():
+                _keep(read.text, spool)
         else:
-            issues.append(record)
-    if issues and not any("number" in record for record in issues):
-        raise ImportFileError("GitHub", "no record has a number; export GET /repos/OWNER/NAME/issues")
-    for record in issues:
-        issue = _read_issue(record, _pop(comments, record), _pop(events, record), left)
-        if issue is not None:
-            yield issue
-    for number, rest in comments.items():
-        left.add("comments of pull requests and of issues that are not in the file", number, len(rest))
-    for number, rest in events.items():
-        left.add("events of pull requests and of issues that are not in the file", number, len(rest))
+            read.text.skip()
+    read.text.finish()
 
 
-def _read_file(content: bytes) -> Iterator[Record]:
-    value = load_json(content, "GitHub")
-    if isinstance(value, dict):
-        value = [value] if "number" in value else [each for batch in value.values() for each in list_of(batch)]
-    if not isinstance(value, list):
-        raise ImportFileError("GitHub", "it should be a list of issues or of comments")
-    yield from iterate_records(value)
+def _keep_all(read: JsonFile, spool: RecordSpool) -> None:
+    for text in read.elements(unless="it should be a list of issues or of comments"):
+        _keep(text, spool)
+
+
+def _keep(text: JsonText, spool: RecordSpool) -> None:
+    record = text.value()
+    if not isinstance(record, dict):
+        return
+    if "issue_url" in record:
+        spool.keep_beside("comments", _key_in(record["issue_url"]), _shorten(record))
+    elif "event" in record and "number" not in record:
+        spool.keep_beside("events", _key_in(mapping(record.get("issue")).get("url")), text.raw)
+    else:
+        spool.keep(text.raw)
+
+
+def _shorten(comment: Record) -> str:
+    """Return what is read of a comment: most of its text is addresses."""
+    short = {name: comment.get(name) for name in ("id", "body", "created_at", "updated_at")}
+    return json.dumps(short | {"user": {"login": mapping(comment.get("user")).get("login")}})
 
 
 def _key_in(url: object) -> str:
     """Return `owner/name#7` in small letters, `#7` without a repository, nothing without an issue."""
-    found = _ISSUE_NUMBER.search(str(url))
+    found = _ISSUE_NUMBER.search(exact_text_of(url))
     return f"{found.group(1) or ''}#{found.group(2)}".lower() if found else ""
 
 
-def _pop(parts: dict[str, list[Record]], issue: Record) -> list[Record]:
-    number = issue.get("number")
-    return [*parts.pop(f"{'/'.join(_repository(issue))}#{number}".lower(), []), *parts.pop(f"#{number}", [])]
+def _take(kind: str, issue: Record, spool: RecordSpool) -> list[Record]:
+    number = exact_text_of(issue.get("number"))
+    return [
+        *spool.take(kind, f"{'/'.join(_repository(issue))}#{number}".lower()),
+        *spool.take(kind, f"#{number}"),
+    ]
 
 
 def _repository(record: Record) -> tuple[str, str]:
-    found = _REPOSITORY.search(f"{record.get('repository_url')} {record.get('url')}")
+    found = _REPOSITORY.search(exact_text_of(f"{record.get('repository_url')} {record.get('url')}"))
     return (found.group(1), found.group(2)) if found else ("github", "GitHub")
 
 

@@ -1,17 +1,18 @@
 """Reading Jira: answers of its REST search, of Server and of Cloud, and its CSV export."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime
 
 from bugflow.tracker.imports.csv_tables import is_table
 from bugflow.tracker.imports.errors import ImportFileError
 from bugflow.tracker.imports.jira_csv import read_jira_csv
 from bugflow.tracker.imports.jira_markup import to_markdown
+from bugflow.tracker.imports.json_files import JsonFile
+from bugflow.tracker.imports.json_text import JsonText
 from bugflow.tracker.imports.parsing import (
     Record,
     iterate_records,
-    load_json,
     mapping,
     parse_moment,
     parse_number,
@@ -26,6 +27,7 @@ from bugflow.tracker.imports.records import (
     ImportedUser,
     NotCarried,
 )
+from bugflow.tracker.imports.text_files import ExportFile, TextFile, recognise
 from bugflow.tracker.imports.vocabulary import ISSUE_TYPES, PRIORITIES, RESOLUTIONS, SEVERITIES
 
 NOBODY = ImportedUser("anonymous", "Anonymous")
@@ -54,29 +56,52 @@ _HISTORY_FIELDS = {
 }
 
 
-def read_jira(files: list[bytes], left: NotCarried) -> Iterator[ImportedIssue]:
+def read_jira(files: Sequence[ExportFile], left: NotCarried) -> Iterator[ImportedIssue]:
     """Yield issues from answers of the search or CSV exports; keys are kept.
 
     Raises:
         ImportFileError: A file is not such an answer.
     """
-    for content in files:
-        records = read_jira_csv(content, left) if is_table(content) else _read_answer(content)
+    for file in map(recognise, files):
+        records = read_jira_csv(file, left) if is_table(file) else _read_answer(file)
         for record in records:
             issue = _read_issue(record, left)
             if issue is not None:
                 yield issue
 
 
-def _read_answer(content: bytes) -> Iterator[Record]:
-    value = load_json(content, "Jira")
-    pages = [value] if isinstance(value, dict) else value
-    if not isinstance(pages, list):
-        raise ImportFileError("Jira", "it should be the answer of GET /rest/api/2/search")
-    for page in iterate_records(pages):
-        if "issues" not in page and "fields" not in page:
-            raise ImportFileError("Jira", 'it has no "issues"; export GET /rest/api/2/search')
-        yield from iterate_records(page.get("issues", [page]))
+def _read_answer(file: TextFile) -> Iterator[Record]:
+    are_answers = True
+    for page in JsonFile(file, "Jira").elements(unless="it should be the answer of GET /rest/api/2/search"):
+        if page.peek() == "{":
+            are_answers &= yield from _read_page(page)
+        else:
+            page.skip()
+    if not are_answers:
+        raise ImportFileError("Jira", 'it has no "issues"; export GET /rest/api/2/search')
+
+
+def _read_page(page: JsonText) -> Generator[Record, None, bool]:
+    """Yield the issues of an answer, or the one that it is; return whether it is either."""
+    beginning, alone, issues_seen = page.position, Record(), False
+    for name in page.members():
+        if name != "issues":
+            if issues_seen:
+                page.skip()
+            else:
+                alone[name] = page.value()
+                page.require_small(beginning)
+            continue
+        if issues_seen:
+            raise page.refuse('it has "issues" twice in one answer; export each answer into a file of its own')
+        issues_seen, alone = True, Record()
+        if page.peek() == "[":
+            yield from page.records()
+        else:
+            page.skip()
+    if not issues_seen and "fields" in alone:
+        yield alone
+    return issues_seen or "fields" in alone
 
 
 def _read_issue(record: Record, left: NotCarried) -> ImportedIssue | None:

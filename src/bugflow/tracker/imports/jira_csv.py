@@ -6,6 +6,7 @@ from typing import Any
 from bugflow.tracker.imports.csv_tables import Row, read_moment, read_table
 from bugflow.tracker.imports.parsing import Record
 from bugflow.tracker.imports.records import NotCarried
+from bugflow.tracker.imports.text_files import TextFile
 
 REQUIRED = ("Issue key", "Summary", "Created")
 
@@ -21,13 +22,13 @@ KNOWN = {
 LEFT = {"watchers": "watchers", "sprint": "memberships in sprints", "votes": "field votes", "parent": "field parent"}
 
 
-def read_jira_csv(content: bytes, left: NotCarried) -> Iterator[Record]:
+def read_jira_csv(file: TextFile, left: NotCarried) -> Iterator[Record]:
     """Yield records.
 
     Raises:
         ImportFileError: It is no such table.
     """
-    for row in read_table(content, "Jira", REQUIRED, left):
+    for row in read_table(file, "Jira", REQUIRED, left):
         key = row.first("issue key")
         _count_left(row, key, left)
         yield {"key": key, "fields": _read_fields(row)}

@@ -1,6 +1,8 @@
 """The work of imports over HTTP, in the background."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -42,7 +44,7 @@ def run_requested_import(
         report = run_import(
             database,
             run.source,
-            _read_files(storage, run),
+            [partial(_read_file, storage, run, key) for key in file_keys(run)],
             project_key=run.project_key,
             dry_run=run.dry_run,
             actor=build_actor(
@@ -57,9 +59,9 @@ def run_requested_import(
     _finish(database, run, now=utc_now(), report=report)
 
 
-def _read_files(storage: Storage, run: ImportRun) -> list[bytes]:
+def _read_file(storage: Storage, run: ImportRun, key: str) -> Iterator[bytes]:
     try:
-        return [b"".join(storage.read(key)) for key in file_keys(run)]
+        return storage.read(key)
     except ObjectNotFoundError as error:
         raise ImportFilesGoneError(run.uuid, FILES_KEPT.days) from error
 

@@ -1,65 +1,14 @@
-"""Reading values that strangers wrote: JSON of any encoding, moments of any form, numbers or not."""
+"""Reading values that strangers wrote: texts with half characters, moments of any form, numbers or not."""
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from bugflow.tracker.imports.errors import ImportFileError
-
 Record = dict[str, Any]
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 """Halves of characters: JSON can write them, no database can."""
-
-
-def decode(content: bytes) -> str:
-    """Return the text of a file: UTF-8 or UTF-16 by its mark, UTF-8 without one, Latin-1 where nothing else fits."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
-
-
-def is_guessed(content: bytes) -> bool:
-    """Whether a file is neither UTF-8 nor marked as UTF-16, so that it is read as Latin-1."""
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return not content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return False
-
-
-def load_json(content: bytes, source: str) -> Any:  # noqa: ANN401 -- JSON.
-    """Return what a JSON file holds; JSON lines become a list.
-
-    Raises:
-        ImportFileError: It is neither.
-    """
-    text = decode(content)
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ImportFileError(source, "it is nested too deeply") from error
-    except json.JSONDecodeError as error:
-        lines = [line for line in text.split("\n") if line.strip()]  # Not splitlines: U+2028 ends no line.
-        if len(lines) > 1 and lines[0].lstrip().startswith("{") and lines[0].rstrip().endswith("}"):
-            return [_load_line(line, number, source) for number, line in enumerate(lines, start=1)]
-        raise ImportFileError(
-            source, f"it is not JSON (line {error.lineno}, column {error.colno}: {error.msg})"
-        ) from error
-    except ValueError as error:
-        raise ImportFileError(source, "it has a number of more digits than can be read") from error
-
-
-def _load_line(line: str, number: int, source: str) -> Any:  # noqa: ANN401 -- JSON.
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ImportFileError(source, f"line {number} is not JSON that can be read") from error
 
 
 def iterate_records(value: object) -> Iterator[Record]:

@@ -11,7 +11,9 @@ from bugflow.core.errors import InvalidError
 from bugflow.tracker.accounts.tables import User
 from bugflow.tracker.imports.csv_tables import is_table
 from bugflow.tracker.imports.errors import ImportFileError
-from bugflow.tracker.imports.parsing import decode, iterate_records, load_json, text_of
+from bugflow.tracker.imports.json_files import load_json
+from bugflow.tracker.imports.parsing import iterate_records, text_of
+from bugflow.tracker.imports.text_files import TextFile, recognise
 
 MOST_NAMED, AT_ONCE = 5, 500
 
@@ -32,7 +34,8 @@ def read_people(content: bytes) -> dict[str, str]:
     Raises:
         PeopleFileError: It is neither such a table nor such an object, or names a person twice.
     """
-    pairs = _read_table(content) if is_table(content) else _read_json(content)
+    file = recognise(content)
+    pairs = _read_table(file) if is_table(file) else _read_json(file)
     people: dict[str, str] = {}
     for position, (login, email) in enumerate(pairs, start=1):
         if not login or "@" not in email:
@@ -42,8 +45,8 @@ def read_people(content: bytes) -> dict[str, str]:
     return people
 
 
-def _read_table(content: bytes) -> list[tuple[str, str]]:
-    text = decode(content).lstrip("\ufeff")
+def _read_table(file: TextFile) -> list[tuple[str, str]]:
+    text = "".join(file.chunks()).lstrip("\ufeff")
     delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
@@ -55,9 +58,9 @@ def _read_table(content: bytes) -> list[tuple[str, str]]:
     return pairs[1:] if pairs and pairs[0][1] and "@" not in pairs[0][1] else pairs
 
 
-def _read_json(content: bytes) -> list[tuple[str, str]]:
+def _read_json(file: TextFile) -> list[tuple[str, str]]:
     try:
-        value = load_json(content, "users")
+        value = load_json(file, "users")
     except ImportFileError as error:
         raise PeopleFileError("it is no JSON that can be read") from error
     if isinstance(value, dict):

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+
+from bugflow.tracker.imports.text_files import ExportFile
 
 EXAMPLES = 3
 LONGEST_ID = 120
@@ -122,5 +124,5 @@ class NotCarried:
 class Reader(Protocol):
     """Reads the files of one kind of tracker."""
 
-    def __call__(self, files: list[bytes], left: NotCarried) -> Iterator[ImportedIssue]:
+    def __call__(self, files: Sequence[ExportFile], left: NotCarried) -> Iterator[ImportedIssue]:
         """Yield the issues in the files, counting what cannot be carried."""

@@ -1,8 +1,7 @@
 """Running an import: batch by batch, each committed, so that a killed one goes on where it was."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from types import MappingProxyType
 
 from sqlalchemy import select
@@ -14,18 +13,18 @@ from bugflow.core.errors import InvalidError
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.audit.service import record_audit
-from bugflow.tracker.imports.parsing import is_guessed
+from bugflow.tracker.imports.choosing import ChosenIssues, open_choice
+from bugflow.tracker.imports.errors import ImportFileError
 from bugflow.tracker.imports.people import find_accounts
 from bugflow.tracker.imports.places import CLOSED_PROJECT, Places, derive_project_key, issue_key
-from bugflow.tracker.imports.records import ImportedIssue, NotCarried, fit_id
+from bugflow.tracker.imports.records import ImportedIssue, fit_id
 from bugflow.tracker.imports.report import ImportReport
-from bugflow.tracker.imports.sources import READERS
+from bugflow.tracker.imports.sources import NAMES, READERS
+from bugflow.tracker.imports.text_files import ExportFile, TextFile, recognise
 from bugflow.tracker.imports.writing import content_hash, find_earlier, write_batch, write_links
 from bugflow.tracker.issues.tables import Issue
 from bugflow.tracker.projects.tables import Project
 
-BATCH = 250
-LONGEST_ISSUE_KEY = 60
 NOBODY = 0
 """The number of no user."""
 
@@ -42,7 +41,7 @@ class UnknownSourceError(InvalidError):
 def run_import(
     database: Database,
     source: str,
-    files: Sequence[bytes],
+    files: Sequence[ExportFile],
     *,
     project_key: str | None,
     dry_run: bool,
@@ -59,6 +58,7 @@ def run_import(
     Raises:
         UnknownSourceError: BugFlow does not read this tracker.
         ImportFileError: A file is not the export it should be.
+        NoRoomForImportError: There is no room for what was read until it is written.
         PeopleFileError: An account of `people` is not here.
         MissingPermissionError: The actor may not import.
     """
@@ -67,17 +67,21 @@ def run_import(
     report = ImportReport(source=source, dry_run=dry_run)
     key = None if project_key is None else derive_project_key(project_key)
     namespace = source if key is None else f"{source}:{key}"
-    for number, content in enumerate(files, start=1):
-        if is_guessed(content):
+    texts = [recognise(file) for file in files]
+    for number, text in enumerate(texts, start=1):
+        if text.is_guessed:
             report.left.add("certainty about letters: files that are not UTF-8, read as Latin-1", f"file {number}")
-    records = _choose(READERS[source](list(files), report.left), key, report.left)
-    with database.snapshot() as session:
-        accounts = find_accounts(session, people)
-    open_places = partial(Places, namespace=namespace, project_key=key, actor=actor, now=utc_now(), accounts=accounts)
-    if dry_run:
-        _plan(database, records, report, open_places, namespace)
-        return report
-    _write(database, records, report, open_places, namespace, progress)
+    with open_choice() as issues:
+        _choose(issues, source, texts, key, report)
+        with database.snapshot() as session:
+            accounts = find_accounts(session, people)
+        open_places = partial(
+            Places, namespace=namespace, project_key=key, actor=actor, now=utc_now(), accounts=accounts
+        )
+        if dry_run:
+            _plan(database, issues, report, open_places, namespace)
+            return report
+        _write(database, issues, report, open_places, namespace, progress)
     with database.transaction() as session:
         record_audit(
             session, actor, "import.finished", subject=("import", source), now=utc_now(), after=report.to_json()
@@ -85,23 +89,32 @@ def run_import(
     return report
 
 
+def _choose(
+    issues: ChosenIssues, source: str, files: Sequence[TextFile], project_key: str | None, report: ImportReport
+) -> None:
+    try:
+        issues.choose(READERS[source](files, report.left), project_key, report.left)
+    except RecursionError as error:
+        raise ImportFileError(NAMES[source], "it is nested too deeply") from error
+
+
 def _write(
     database: Database,
-    records: list[ImportedIssue],
+    issues: ChosenIssues,
     report: ImportReport,
     open_places: Callable[[Session], Places],
     namespace: str,
     progress: ProgressCallback,
 ) -> None:
-    steps = 2 * len(records) or 1
-    for done, batch in _batches(records):
+    steps = 2 * issues.count or 1
+    for done, batch in issues.batches():
         with database.transaction() as session:
             write_batch(session, batch, open_places(session), namespace=namespace, report=report, now=utc_now())
         progress(done / steps)
-    for done, batch in _batches([record for record in records if record.links]):
+    for done, batch in issues.batches(only_linked=True):
         with database.transaction() as session:
             write_links(session, batch, open_places(session), report=report, now=utc_now())
-        progress((len(records) + done) / steps)
+        progress((issues.count + done) / steps)
     progress(1.0)
 
 
@@ -115,42 +128,19 @@ def require_source(source: str) -> None:
         raise UnknownSourceError(source)
 
 
-def _choose(read: Iterable[ImportedIssue], project_key: str | None, left: NotCarried) -> list[ImportedIssue]:
-    """Return one record for each issue, the last that the files have, under one key each."""
-    by_key: dict[str, str] = {}
-    chosen: dict[str, ImportedIssue] = {}
-    for record in read:
-        key = issue_key(record, project_key or derive_project_key(record.project_key))
-        if len(key) > LONGEST_ISSUE_KEY:
-            left.add(f"issues whose key is longer than {LONGEST_ISSUE_KEY} characters", f"{key[:LONGEST_ISSUE_KEY]}…")
-        elif by_key.setdefault(key, record.source_id) != record.source_id:
-            left.add("issues whose key another issue in the files has", key)
-        else:
-            chosen[record.source_id] = record
-    return list(chosen.values())
-
-
-def _batches(records: list[ImportedIssue]) -> list[tuple[int, list[ImportedIssue]]]:
-    rest = iter(records)
-    batches, done = [], 0
-    while batch := list(islice(rest, BATCH)):
-        done += len(batch)
-        batches.append((done, batch))
-    return batches
-
-
 def _plan(
     database: Database,
-    records: list[ImportedIssue],
+    issues: ChosenIssues,
     report: ImportReport,
     open_places: Callable[[Session], Places],
     namespace: str,
 ) -> None:
     with database.snapshot() as session:
         places = open_places(session)
-        for _, batch in _batches(records):
+        keys = set[str]()
+        for _, batch in issues.batches():
             _plan_batch(session, batch, places, report, namespace)
-        keys = {places.project_key_of(record) for record in records}
+            keys |= {places.project_key_of(record) for record in batch}
         present = set(session.scalars(select(Project.key).where(Project.key.in_(keys))))
         report.new_projects = sorted(keys - present)
 

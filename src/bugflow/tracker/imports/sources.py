@@ -12,3 +12,6 @@ READERS: dict[str, Reader] = {
     "bugzilla": read_bugzilla,
     "bugflow": read_bugflow,
 }
+
+NAMES = {"github": "GitHub", "jira": "Jira", "bugzilla": "Bugzilla", "bugflow": "BugFlow"}
+"""How errors call them."""
