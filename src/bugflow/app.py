@@ -20,6 +20,7 @@ from bugflow.core.http.openapi import describe_api, name_operation
 from bugflow.core.http.problems import install_problem_handlers
 from bugflow.core.http.rate_limit import RateLimiter
 from bugflow.core.http.request_log import RequestLogMiddleware
+from bugflow.core.http.routes import Router
 from bugflow.core.logging import configure_logging
 from bugflow.core.security.passwords import PasswordHasher
 from bugflow.core.settings import Settings
@@ -51,7 +52,7 @@ NAVIGATION = (
     NavigationItem("API", "/docs"),
 )
 
-health = APIRouter(tags=["operation"])
+health = Router(tags=["operation"])
 
 
 class HealthRead(BaseModel):
@@ -104,7 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
     install_problem_handlers(app, answer_problem_page)
     _add_middleware(app, settings)
     _include_routers(app)
-    install_web(app, NAVIGATION)
+    install_web(app, NAVIGATION, find_viewer=account_pages.find_viewer)
     if settings.metrics:
         install_metrics(app, database)
     describe_api(app)
@@ -120,26 +121,28 @@ def create_app_from_environment() -> FastAPI:
 
 
 def _include_routers(app: FastAPI) -> None:
+    """Include what is asked for most first: a request is compared with one route after the other."""
+    for pages in (search_pages.router, issue_pages.router, report_pages.router, account_pages.router):
+        app.include_router(pages)
     for router in (health, accounts.signing_in, intake.router):
         app.include_router(router)
-    for router in (
+    areas: tuple[APIRouter, ...] = (
+        search.router,
+        exports.router,  # Before the issues: `/issues/export` is no issue.
+        issues.router,
+        attachments.router,
         notifications.router,
-        jobs.router,
-        accounts.router,
         projects.router,
         projects.vocabularies,
-        search.router,
-        exports.router,
-        imports.router,
-        issues.router,
         sprints.router,
-        attachments.router,
+        accounts.router,
+        imports.router,
+        jobs.router,
         audit.build_router(authorize=require_audit_reader, find_actor_id=find_user_id),
-    ):
-        app.include_router(router, prefix="/api/v1")
+    )
+    for area in areas:
+        app.include_router(area, prefix="/api/v1")
     app.include_router(notifications.unsubscribing)
-    for pages in (account_pages.router, search_pages.router, report_pages.router, issue_pages.router):
-        app.include_router(pages)
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
@@ -149,6 +152,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         max_upload_bytes=settings.max_attachment_bytes + 10_000,
         upload_suffixes=("/attachments",),
         other_limits={"/imports": settings.max_import_bytes + 1_000_000},
+        answering=issue_pages.UPLOAD_PATH,
     )
     if settings.cors_origins:
         app.add_middleware(

@@ -98,7 +98,7 @@ def test_nothing_that_somebody_writes_can_run(attack: str) -> None:
     for tag in re.findall(r"<[^>]*>", html):
         assert re.fullmatch(
             r"</?(?:p|br|hr|pre|code|em|strong|s|a|ul|ol|li|blockquote|h[1-6])"
-            r'(?: (?:href="(?:https?:|mailto:|/)[^"]*"|rel="[^"]*"|title="[^"]*"|class="[^"]*"))*>',
+            r'(?: (?:href="(?:https?:|mailto:|/)[^"]*"|rel="[^"]*"|title="[^"]*"|class="[^"]*"|tabindex="0"))*>',
             tag,
         ), tag
 
@@ -115,3 +115,9 @@ def test_any_text_becomes_html_of_allowed_tags(text: str) -> None:
 def test_a_text_too_long_to_format_is_shown_as_it_is() -> None:
     html = render_markdown("*" * (LONGEST + 1))
     assert html.startswith("<pre>***")
+
+
+def test_what_may_be_wider_than_the_page_is_scrolled_by_the_keyboard() -> None:
+    html = render_markdown("```\ncode\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |")
+    assert '<pre tabindex="0">' in html
+    assert '<table tabindex="0">' in html

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from httpx2 import Response
+from sqlalchemy import text
 
 from bugflow.core.clock import utc_now
 from bugflow.web.addresses import local_address
@@ -199,6 +200,41 @@ def test_a_problem_page_keeps_the_navigation(installation: Installation) -> None
     assert "Sign out" in page
     assert '<span class="who" title="tester">Tester</span>' in page
     assert ">Go to the issues</a>" in page
-    unknown = browser.get("/nowhere")
-    assert unknown.status_code == 404
-    assert '<nav aria-label="Main">' in unknown.text
+
+
+NAME = '<span class="who" title="tester">Tester</span>'
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/issues/1/nothing", "/static/nothing.css", "/api/v1/nowhere"])
+def test_a_problem_page_of_an_address_that_nobody_serves_knows_its_reader(
+    installation: Installation, path: str
+) -> None:
+    page = Browser(installation, "tester").get(path)
+    assert page.status_code == 404
+    assert NAME in page.text
+    assert "Sign out" in page.text
+    stranger = Browser(installation, None).get(path)
+    assert stranger.status_code == 404
+    assert '<nav aria-label="Main">' in stranger.text
+    assert "Sign out" not in stranger.text
+
+
+def test_a_page_that_is_refused_before_its_endpoint_knows_its_reader(database_url: str, tmp_path: Path) -> None:
+    with run_installation(database_url, tmp_path / "home", page_limit_per_minute=1, max_body_bytes=2000) as running:
+        browser = Browser(running, "tester")
+        method = browser.submit("/issues")
+        assert (method.status_code, NAME in method.text) == (405, True)
+        body = browser.submit("/report", title="x" * 3000)
+        assert (body.status_code, NAME in body.text) == (413, True)
+        browser.get("/issues")
+        often = browser.get("/issues")
+        assert (often.status_code, NAME in often.text) == (429, True)
+
+
+def test_a_problem_page_is_shown_although_nobody_can_be_looked_up(installation: Installation) -> None:
+    browser = Browser(installation, "tester")
+    with installation.database.transaction() as session:
+        session.execute(text("ALTER TABLE users RENAME TO people"))
+    page = browser.get("/nowhere")
+    assert page.status_code == 404
+    assert "There is nothing at /nowhere." in page.text

@@ -36,10 +36,11 @@ class ForbiddenError(BugFlowError):
 
 @dataclass(frozen=True)
 class FieldProblem:
-    """What is wrong with one field of the input."""
+    """What is wrong with one field of the input; `type` says it to programs, by Pydantic's name for it."""
 
     field: str
     problem: str
+    type: str = "value_error"
 
 
 class InvalidError(BugFlowError):

@@ -3,11 +3,14 @@
 A form that is refused is kept, so that the answer shows what was typed and can send it again.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.datastructures import UploadFile
+
+from bugflow.core.http.body_limit import find_refusal
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 KEPT, KEPT_ACTION = "kept:", "kept-action"
@@ -58,4 +61,15 @@ def find_kept_form(request: Request) -> KeptForm | None:
     return kept if isinstance(kept, KeptForm) and kept.typed else None
 
 
+async def read_upload(request: Request) -> AsyncIterator[UploadFile | None]:
+    """Give the form's file until the request is answered; nothing where none was chosen, or its body was refused."""
+    if find_refusal(request) is not None:
+        yield None
+        return
+    async with request.form(max_files=1) as form:
+        file = form.get("file")
+        yield file if isinstance(file, UploadFile) and file.filename else None
+
+
 FormFields = Annotated[dict[str, str], Depends(read_form)]
+FormFile = Annotated[UploadFile | None, Depends(read_upload)]

@@ -21,6 +21,9 @@ TAGS = {
     *("em", "strong", "s", "a", "table", "thead", "tbody", "tr", "th", "td"),
 }
 ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}}
+WIDE = {tag: {"tabindex": "0"} for tag in ("pre", "table")}
+"""What may be wider than the page is scrolled by the keyboard, too."""
+
 SCHEMES = {"http", "https", "mailto"}
 _PERSON = r"@[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*(?:@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})?"
 _REFERENCE = rf"#\d{{1,9}}(?![\w])|[A-Z][A-Z0-9_]{{1,19}}-\d{{1,9}}(?!\w)|{_PERSON}"
@@ -60,7 +63,12 @@ def render_markdown(text: str, links: Links | None = None) -> Markup:
         return Markup("<pre>{}</pre>").format(text)
     html = _parser().render(text, {"links": links or {}})
     clean = nh3.clean(
-        html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES, link_rel="nofollow noopener noreferrer"
+        html,
+        tags=TAGS,
+        attributes=ATTRIBUTES,
+        url_schemes=SCHEMES,
+        link_rel="nofollow noopener noreferrer",
+        set_tag_attribute_values=WIDE,
     )
     return Markup(clean)  # noqa: S704 -- Cleaned by the allow-list.
 

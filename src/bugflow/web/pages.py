@@ -1,15 +1,17 @@
 """What every page shares: problem pages, the choice of light or dark, installing it all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Literal, cast
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, FastAPI, Form, Request
+from fastapi import FastAPI, Form, Request
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from bugflow.core.http.problems import Problem
+from bugflow.core.http.routes import Router
 from bugflow.core.settings import Settings
 from bugflow.web.addresses import LONGEST_ADDRESS, find_page_address, local_address
 from bugflow.web.forms import KeptForm, find_kept_form
@@ -19,7 +21,10 @@ from bugflow.web.static_files import ADDRESS, HashedStaticFiles
 SIGN_IN = "/sign-in"
 YEAR_SECONDS = 365 * 86_400
 
-router = APIRouter(include_in_schema=False)
+FindViewer = Callable[[Request], object]
+"""Returns who sends a request, as `Renderer.render` takes them; none where nobody is signed in."""
+
+router = Router(include_in_schema=False)
 
 
 @router.post("/theme")
@@ -36,7 +41,7 @@ def choose_theme(
 def answer_problem_page(request: Request, problem: Problem) -> Response:
     """Show what went wrong, and what was typed; who is not signed in is asked to, and brought back afterwards.
 
-    An address that nobody serves knows no reader: its page has the navigation, but no name.
+    Whom no endpoint has looked up is looked up here, unless the server itself is in trouble.
     """
     kept = find_kept_form(request)
     if problem.status == HTTPStatus.UNAUTHORIZED:
@@ -45,7 +50,7 @@ def answer_problem_page(request: Request, problem: Problem) -> Response:
     page = renderer.render(
         request,
         "problem.html",
-        viewer=getattr(request.state, "viewer", None),
+        viewer=_find_viewer(request, problem),
         with_navigation=True,
         status=problem.status,
         title=problem.title,
@@ -57,6 +62,17 @@ def answer_problem_page(request: Request, problem: Problem) -> Response:
     )
     page.headers.update(problem.headers)
     return page
+
+
+def _find_viewer(request: Request, problem: Problem) -> object:
+    viewer = getattr(request.state, "viewer", None)
+    if viewer is not None or problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return viewer
+    find_viewer = cast("FindViewer", request.app.state.find_viewer)
+    try:
+        return find_viewer(request)
+    except SQLAlchemyError:  # What is said matters more than to whom.
+        return None
 
 
 def _ask_to_sign_in(request: Request, kept: KeptForm | None) -> Response:
@@ -84,9 +100,10 @@ def show_api(request: Request, renderer: RendererDep) -> Response:
     return page
 
 
-def install_web(app: FastAPI, navigation: Sequence[NavigationItem]) -> None:
-    """Give an application what its pages need."""
+def install_web(app: FastAPI, navigation: Sequence[NavigationItem], *, find_viewer: FindViewer) -> None:
+    """Give an application what its pages need; who looks at one is for the accounts to say, which build on this."""
     app.state.renderer = Renderer(navigation)
+    app.state.find_viewer = find_viewer
     app.mount(f"{ADDRESS}/swagger", StaticFiles(packages=[("fastapi_offline", "static")]), name="swagger")
     app.mount(ADDRESS, HashedStaticFiles(), name="static")
     app.include_router(router)

@@ -1,5 +1,6 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -7,7 +8,7 @@ import pytest
 
 from bugflow.tracker.imports.tables import ImportedRecord
 from bugflow.tracker.issues.tables import Issue
-from factories.app import Installation
+from factories.app import Installation, run_installation
 from factories.browser import SAME_ORIGIN, Browser, field_value, form_fields
 
 
@@ -41,9 +42,9 @@ def test_a_report_sent_twice_makes_one_issue(installation: Installation) -> None
         ({"project": ""}, "Choose the project"),
         ({"severity": "apocalyptic"}, "apocalyptic"),
         ({"once": "x"}, "The form is damaged."),
-        ({"title": "x" * 501}, "Title: String should have at most 500 characters."),
-        ({"issue_type": "wish"}, "Issue type: Input should be"),
-        ({"team": "x" * 121}, "Team: String should have at most 120 characters."),
+        ({"title": "x" * 501}, "Title: This is too long. Write at most 500 characters."),
+        ({"issue_type": "wish"}, "Issue type: Choose one of these: bug, "),
+        ({"team": "x" * 121}, "Team: This is too long. Write at most 120 characters."),
     ],
 )
 def test_a_refused_report_loses_nothing_that_was_typed(
@@ -164,7 +165,7 @@ def test_a_comment_too_long_is_explained_and_kept(installation: Installation) ->
     body = "Begin " + "x" * 200_000
     page = Browser(installation, "tester").submit(f"/issues/{number}/comments", body=body)
     assert page.status_code == 422
-    assert "at most 200000 characters" in page.text
+    assert "at most 200,000 characters" in page.text
     assert f"{body}</textarea>" in page.text
 
 
@@ -201,7 +202,47 @@ def test_files_are_attached_and_listed(installation: Installation) -> None:
     assert "log &lt;1&gt;.txt" in page
     address = page.split('<a href="/api/v1/issues/')[1].split('"')[0]
     assert browser.get(f"/api/v1/issues/{address}").content == b"boom"
-    assert browser.attach(f"/issues/{number}/attachments", "virus.exe", b"MZ").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status", "said"),
+    [
+        ("virus.exe", b"MZ", 422, "&#39;virus.exe&#39; cannot be attached: programs are not taken"),
+        ("empty.txt", b"", 422, "&#39;empty.txt&#39; cannot be attached: it is empty."),
+        ("screen.png", b"none", 422, "its content is not image/png."),
+        ("large.txt", b"x" * 1001, 422, "The file is larger than 1,000 bytes, the most that is taken."),
+        ("larger.txt", b"x" * 100_000, 413, "The file is larger than 1,000 bytes, the most that is taken."),
+        ("", b"", 422, "Choose a file first."),
+    ],
+)
+def test_a_refused_file_is_explained_beside_its_form(
+    database_url: str, tmp_path: Path, name: str, content: bytes, status: int, said: str
+) -> None:
+    with run_installation(database_url, tmp_path / "home", max_attachment_bytes=1000) as installation:
+        number = report(installation)
+        browser = Browser(installation, "tester")
+        page = browser.attach(f"/issues/{number}/attachments", name, content)
+        assert page.status_code == status
+        assert "<h1>Crash on start</h1>" in page.text
+        form, _, after = page.text.split(f'action="/issues/WEB-{number}/attachments"')[1].partition("</form>")
+        assert 'aria-invalid="true" aria-describedby="file-wrong"' in form
+        assert after.split("</p>")[0].strip().startswith('<p class="wrong" id="file-wrong" role="alert">')
+        assert said in after.split("</p>")[0]
+        assert page.text.count('role="alert"') == 1
+        assert installation.call("tester", "GET", f"/api/v1/issues/{number}/attachments") == []
+        assert browser.get(f"/issues/{number}/attachments").headers["location"] == f"/issues/{number}"
+
+
+def test_a_file_too_large_is_refused_to_programs_and_strangers_as_ever(database_url: str, tmp_path: Path) -> None:
+    with run_installation(database_url, tmp_path / "home", max_attachment_bytes=1000) as installation:
+        number = report(installation)
+        large = {"file": ("a.txt", b"x" * 100_000)}
+        answer = installation.refuse("tester", "POST", f"/api/v1/issues/{number}/attachments", 413, files=large)
+        assert "body is larger than 11,000 bytes" in answer["detail"]
+        stranger = Browser(installation, None).attach(f"/issues/{number}/attachments", *large["file"])
+        assert stranger.headers["location"].startswith("/sign-in")
+        missing = Browser(installation, "tester").attach("/issues/WEB-99/attachments", *large["file"])
+        assert missing.status_code == 404
 
 
 def test_watching_is_one_click(installation: Installation) -> None:
@@ -409,7 +450,8 @@ def test_what_is_wrong_is_said_beside_the_field(installation: Installation) -> N
     form = {"once": str(uuid4()), "project": "WEB", "title": "T", "component": "Nowhere", "labels": "x" * 81}
     page = Browser(installation, "tester").submit("/report", **form)
     assert page.status_code == 422
-    assert "at most 80 characters" in page.text.split('id="labels-wrong">')[1].split("</span>")[0]
+    said = "No. 1: This is too long. Write at most 80 characters."
+    assert said in page.text.split('id="labels-wrong">')[1].split("</span>")[0]
     unknown = Browser(installation, "tester").submit("/report", **form | {"labels": ""})
     assert "Nowhere" in unknown.text.split('id="component-wrong">')[1].split("</span>")[0]
 

@@ -27,7 +27,8 @@ def test_the_start_page_is_the_list_of_open_issues(installation: Installation) -
 def test_a_query_that_cannot_be_read_is_explained_beside_it(installation: Installation) -> None:
     page = Browser(installation, "tester").get('/issues?q=colour:<b>"')
     assert page.status_code == 422
-    assert 'role="alert"' in page.text
+    assert 'aria-describedby="problem query-help"' in page.text
+    assert 'id="problem" role="alert"' in page.text
     assert "<b>" not in page.text.split("<main")[1].split("</form>")[0]
     assert 'value="colour:&lt;b&gt;&#34;"' in page.text
 

@@ -1,17 +1,16 @@
 """The documented short verbs over HTTP."""
 
-from fastapi import APIRouter
-
 from bugflow.assist.intake.schemas import BugReport, BugReported, BugUpdate, BugUpdated
 from bugflow.assist.intake.service import report_bug, update_bug
 from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import WriteSession
+from bugflow.core.http.routes import Router
 from bugflow.mlops.corrections.service import count_corrections
 from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.issues.queries import get_issue
 
-router = APIRouter(tags=["short verbs"])
+router = Router(tags=["short verbs"])
 
 
 @router.post("/report_bug")

@@ -50,6 +50,8 @@ class Database:
     engine: Engine
     writers: sessionmaker[Session]
     readers: sessionmaker[Session]
+    instant_readers: sessionmaker[Session] | None = None
+    """For an event loop: they answer at once or raise. None where an answer comes over a network."""
 
     @property
     def is_embedded(self) -> bool:
@@ -92,6 +94,8 @@ class Database:
     def dispose(self) -> None:
         """Close every connection of this process."""
         self.engine.dispose()
+        if self.instant_readers is not None:
+            self.instant_readers.kw["bind"].dispose()
 
 
 def parse_database_url(address: str) -> URL:
@@ -121,8 +125,10 @@ def open_database(address: str, *, timeout_seconds: float = 10.0, pool_size: int
         DatabaseFolderError: The folder cannot be made.
     """
     url = parse_database_url(address)
+    instant = None
     if url.get_backend_name() == "sqlite":
         engine = _open_sqlite(url, timeout_seconds, pool_size)
+        instant = _make_readers(_open_sqlite(url, 0.0, 1, pool_timeout=0))
     else:
         engine = create_engine(
             url,
@@ -134,15 +140,20 @@ def open_database(address: str, *, timeout_seconds: float = 10.0, pool_size: int
                 "options": f"-c timezone=UTC -c lock_timeout={round(timeout_seconds * 1000)}",
             },
         )
-    reading = engine.execution_options(read_only=True, postgresql_readonly=True)
     return Database(
         engine=engine,
         writers=sessionmaker(engine, expire_on_commit=False),
-        readers=sessionmaker(reading, expire_on_commit=False, autoflush=False),
+        readers=_make_readers(engine),
+        instant_readers=instant,
     )
 
 
-def _open_sqlite(url: URL, timeout_seconds: float, pool_size: int) -> Engine:
+def _make_readers(engine: Engine) -> sessionmaker[Session]:
+    reading = engine.execution_options(read_only=True, postgresql_readonly=True)
+    return sessionmaker(reading, expire_on_commit=False, autoflush=False)
+
+
+def _open_sqlite(url: URL, timeout_seconds: float, pool_size: int, *, pool_timeout: float = 30.0) -> Engine:
     folder = Path(str(url.database)).expanduser().parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -152,6 +163,7 @@ def _open_sqlite(url: URL, timeout_seconds: float, pool_size: int) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=0,
+        pool_timeout=pool_timeout,
         connect_args={"timeout": timeout_seconds, "isolation_level": None, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare_sqlite_connection)

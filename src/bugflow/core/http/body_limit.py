@@ -1,5 +1,6 @@
 """Refusing bodies that are too large, by their announced length and while they arrive, or that cannot be read."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -16,6 +17,8 @@ class BodyLimitMiddleware:
     """Answers 413 for a body beyond the limit; paths that take files have a limit of their own.
 
     `other_limits` are limits in bytes by the end of the path, for what is neither a small body nor an attachment.
+    Where `answering` fits the whole path, the application answers itself to a body that is announced as too large: it
+    finds the error by `find_refusal`, and an empty body.
     """
 
     def __init__(
@@ -26,8 +29,10 @@ class BodyLimitMiddleware:
         max_upload_bytes: int,
         upload_suffixes: tuple[str, ...],
         other_limits: Mapping[str, int] | None = None,
+        answering: re.Pattern[str] | None = None,
     ) -> None:
         self._app = app
+        self._answering = answering
         self._max_bytes = max_bytes
         self._limits = dict.fromkeys(upload_suffixes, max_upload_bytes) | dict(other_limits or {})
 
@@ -37,9 +42,17 @@ class BodyLimitMiddleware:
             await self._app(scope, receive, send)
             return
         limit = self._limit_of(scope["path"])
-        problem = _check_headers(dict(scope["headers"]), limit)
-        if problem is not None:
-            await answer_problem(Request(scope), problem)(scope, receive, send)
+        try:
+            _check_headers(dict(scope["headers"]), limit)
+        except TooLargeError as error:
+            if self._answering is not None and self._answering.fullmatch(scope["path"]):
+                scope.setdefault("state", {})["refusal"] = error
+                await self._app(scope, _receive_nothing, send)
+                return
+            await _answer(describe_error(error), scope, receive, send)
+            return
+        except _HeaderError as error:
+            await _answer(error.problem, scope, receive, send)
             return
         await _CountedBody(limit, receive, send).run(self._app, scope)
 
@@ -72,8 +85,8 @@ class _CountedBody:
             if not self._exceeded:
                 raise
         if self._exceeded and not self._answered:
-            answer = answer_problem(Request(scope), _describe_too_large(self._limit))
-            await answer(scope, self._receive_message, self._send_message)
+            problem = describe_error(_build_too_large(self._limit))
+            await _answer(problem, scope, self._receive_message, self._send_message)
 
     async def _receive(self) -> Message:
         message = await self._receive_message()
@@ -87,17 +100,38 @@ class _CountedBody:
         await self._send_message(message)
 
 
-def _check_headers(headers: Mapping[bytes, bytes], limit: int) -> Problem | None:
+def find_refusal(request: Request) -> TooLargeError | None:
+    """Return why the body of a request was not taken."""
+    refusal = getattr(request.state, "refusal", None)
+    return refusal if isinstance(refusal, TooLargeError) else None
+
+
+class _HeaderError(Exception):
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.problem = Problem(status, detail)
+
+
+async def _receive_nothing() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _answer(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    answer = await answer_problem(Request(scope), problem)
+    await answer(scope, receive, send)
+
+
+def _check_headers(headers: Mapping[bytes, bytes], limit: int) -> None:
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or len(length) > LONGEST_LENGTH_DIGITS:
-        return Problem(HTTPStatus.BAD_REQUEST, "The header Content-Length must be the number of bytes of the body.")
+        detail = "The header Content-Length must be the number of bytes of the body."
+        raise _HeaderError(HTTPStatus.BAD_REQUEST, detail)
     if int(length) > limit:
-        return _describe_too_large(limit)
+        raise _build_too_large(limit)
     if headers.get(b"content-encoding", b"identity").lower() not in {b"", b"identity"}:
         detail = "Compressed bodies are not taken. Send the body without Content-Encoding."
-        return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
-    return None
+        raise _HeaderError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
 
 
-def _describe_too_large(limit: int) -> Problem:
-    return describe_error(TooLargeError(f"The request's body is larger than {limit:,} bytes. Send less."))
+def _build_too_large(limit: int) -> TooLargeError:
+    return TooLargeError(f"The request's body is larger than {limit:,} bytes. Send less.")

@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import cast
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from sqlalchemy import func, select
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bugflow.core.database import Database
-from bugflow.core.http.routes import route_template
+from bugflow.core.http.routes import Router, route_template
 from bugflow.core.jobs.tables import JobRun, OutboxEvent
 from bugflow.core.metrics import CONTENT_TYPE, Metrics
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-router = APIRouter(tags=["operation"])
+router = Router(tags=["operation"])
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from http.client import responses as STATUS_PHRASES  # noqa: N812 -- A constant.
 from typing import Any
@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -31,6 +32,7 @@ from bugflow.core.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from bugflow.core.http.validation import describe_field
 
 log = structlog.get_logger()
 
@@ -51,22 +53,6 @@ STATUS_OF_KIND: dict[type[BugFlowError], int] = {
     UnavailableError: 503,
 }
 """The first kind that fits answers."""
-
-PLAIN_WORDS = {
-    "missing": "This is required.",
-    "extra_forbidden": "This is not known here.",
-    "model_attributes_type": "Send a JSON object.",
-    "model_type": "Send a JSON object.",
-    "dict_type": "Send a JSON object.",
-    "list_type": "Send a JSON list.",
-    "string_type": "Send text.",
-    "string_unicode": "The text is not valid Unicode.",
-    "int_parsing": "Send a whole number.",
-    "int_type": "Send a whole number.",
-    "bool_parsing": "Send true or false.",
-    "bool_type": "Send true or false.",
-    "uuid_parsing": "Send a UUID.",
-}
 
 DETAIL_OF_STATUS = {
     400: "The body cannot be read. Send JSON or a form, encoded in UTF-8.",
@@ -96,8 +82,9 @@ class Problem:
 class FieldProblemRead(BaseModel):
     """What is wrong with one field."""
 
-    field: str
-    problem: str
+    field: str = Field(description="Where it is, such as `title` or `labels.3`.")
+    problem: str = Field(description="What to do, in a sentence.")
+    type: str = Field(description="What kind of problem, for programs: `missing`, `string_too_long`, `value_error` …")
 
 
 class ProblemRead(BaseModel):
@@ -115,11 +102,11 @@ class ProblemRead(BaseModel):
 ProblemPage = Callable[[Request, Problem], Response]
 
 
-def answer_problem(request: Request, problem: Problem) -> Response:
+async def answer_problem(request: Request, problem: Problem) -> Response:
     """Return the answer: a page where one is installed and the client asks for HTML, problem details otherwise."""
     page: ProblemPage | None = getattr(request.app.state, "problem_page", None)
     if page is not None and "text/html" in request.headers.get("accept", ""):
-        return page(request, problem)
+        return await run_in_threadpool(page, request, problem)  # It may ask the database who reads it.
     members = dict(problem.members)
     request_id = getattr(request.state, "request_id", None)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and request_id is not None:
@@ -142,7 +129,7 @@ def describe_error(error: BugFlowError) -> Problem:
     if isinstance(error, UnauthenticatedError):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, InvalidError) and error.fields:
-        members["errors"] = [{"field": each.field, "problem": each.problem} for each in error.fields]
+        members["errors"] = [asdict(each) for each in error.fields]
     if isinstance(error, StaleError):
         members["current_version"] = error.current_version
     status = next((status for kind, status in STATUS_OF_KIND.items() if isinstance(error, kind)), 500)
@@ -151,19 +138,12 @@ def describe_error(error: BugFlowError) -> Problem:
 
 def describe_validation(error: RequestValidationError) -> Problem:
     """Describe what is wrong with the input, field by field; the input itself is not repeated."""
-    problems = [_describe_field(each) for each in error.errors()]
+    problems = [describe_field(each) for each in error.errors()]
     first = problems[0]
     more = f" There are {len(problems) - 1} more problems." if len(problems) > 1 else ""
-    detail = f"The request is not valid. {first['field']}: {first['problem']}{more}"
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, members={"errors": problems})
-
-
-def _describe_field(error: Mapping[str, Any]) -> dict[str, str]:
-    place = [str(part) for part in error["loc"]]
-    if error["type"] == "json_invalid":
-        return {"field": "body", "problem": f"This is not JSON: {error['ctx']['error']} at character {place[-1]}."}
-    words = PLAIN_WORDS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ").rstrip(".") + "."
-    return {"field": ".".join(place[1:]) or place[0], "problem": words}
+    detail = f"The request is not valid. {first.field}: {first.problem}{more}"
+    members = {"errors": [asdict(each) for each in problems]}
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, members=members)
 
 
 def describe_http_error(error: HTTPException, request: Request) -> Problem:
@@ -250,13 +230,13 @@ def install_problem_handlers(app: FastAPI, page: ProblemPage | None = None) -> N
 
     async def answer_http_error(request: Request, error: Exception) -> Response:
         known = error if isinstance(error, HTTPException) else HTTPException(500)
-        return answer_problem(request, describe_http_error(known, request))
+        return await answer_problem(request, describe_http_error(known, request))
 
     app.add_exception_handler(HTTPException, answer_http_error)
 
 
 def _build_handler(describe: Callable[[Any], Problem]) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def handle(request: Request, error: Exception) -> Response:
-        return answer_problem(request, describe(error))
+        return await answer_problem(request, describe(error))
 
     return handle

@@ -85,6 +85,11 @@ class RateLimiter:
         self._shared_again_at = 0.0
         self._lock = threading.Lock()
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes count together, which takes a way over the network."""
+        return self._shared is not None
+
     def count(self, item: RateLimitItem, *key: str) -> Usage:
         """Count one request, allowed or not."""
         return self._ask(lambda limiter: _measure(limiter, item, key, allowed=limiter.hit(item, *key)))

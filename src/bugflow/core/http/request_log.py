@@ -53,7 +53,8 @@ class RequestLogMiddleware:
             problem = describe_unexpected(error)
             if status:
                 raise  # The answer has begun, so only ending the connection tells the client.
-            await answer_problem(Request(scope), problem)(scope, receive, send_marked)
+            answer = await answer_problem(Request(scope), problem)
+            await answer(scope, receive, send_marked)
         finally:
             _log_request(scope, status or HTTPStatus.INTERNAL_SERVER_ERROR, time.perf_counter() - started)
 

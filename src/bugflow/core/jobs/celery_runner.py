@@ -83,7 +83,12 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
             # meanwhile, counts its job as running for ever and takes no other. The table needs none.
             "ack_emulation": False,
         }
-    return {"confirm_publish": True}
+    return {"confirm_publish": True, "max_retries": 0, "on_open": _limit_waiting}
+
+
+def _limit_waiting(connection: Any) -> None:  # noqa: ANN401 -- Celery is not typed.
+    """Let no answer of RabbitMQ be waited for without end; py-amqp's own `read_timeout` begins anew for ever."""
+    connection.sock.settimeout(BROKER_TIMEOUT_SECONDS)
 
 
 class GiveBackAtTheEnd(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -122,18 +127,25 @@ class CeleryBeat:
         self._housekeeping = Housekeeping(database, registry, history_days=history_days)
         self._poll_seconds = poll_seconds
         self._resend = resend
+        self._broker_away = False
 
     def run_until(self, stop: Stop) -> None:
-        """Work until told to stop. A broker or database that is away is waited for."""
+        """Work until told to stop. A broker or database that is away is waited for; the log says it once."""
         log.info("job_beat_started")
 
         def work_once() -> bool:
             try:
-                return self.work_once()
+                sent = self.work_once()
             except (BrokerError, OSError) as error:
-                log.warning("job_beat_broker_away", error=str(error)[:300])
+                if not self._broker_away:
+                    log.warning("job_beat_broker_away", error=str(error)[:300])
+                self._broker_away = True
                 stop.wait(BROKER_PAUSE_SECONDS)
                 return False
+            if sent and self._broker_away:
+                log.info("job_beat_broker_back")
+                self._broker_away = False
+            return sent
 
         repeat_until(stop, work_once, poll_seconds=self._poll_seconds)
         log.info("job_beat_stopped")
@@ -149,17 +161,27 @@ class CeleryBeat:
             return False
         with self._database.transaction() as session:
             run_ids = take_unsent(session, now=utc_now(), resend_before=resend_before, limit=SEND_AT_ONCE)
-        sent = 0
+        unsent = list(run_ids)
         try:
             with self._app.producer_pool.acquire(block=True) as producer:
-                for run_id in run_ids:
-                    self._app.send_task(RUN_TASK, args=[run_id], producer=producer)
-                    sent += 1
+                while unsent:
+                    self._send(producer, unsent[0])
+                    unsent.pop(0)
         finally:
-            if sent < len(run_ids):
+            if unsent:
                 with self._database.transaction() as session:
-                    note_unsent(session, run_ids[sent:])
-        return sent > 0
+                    note_unsent(session, unsent)
+        return len(run_ids) > 0
+
+    def _send(self, producer: Any, run_id: int) -> None:  # noqa: ANN401 -- Celery is not typed.
+        try:
+            self._app.send_task(RUN_TASK, args=[run_id], producer=producer)
+        except BrokerError as error:
+            if not isinstance(error.__cause__, TimeoutError):
+                raise
+            producer.connection.collect()  # A late answer would be taken for the answer to the next message.
+            detail = f"The broker is connected, but did not answer within {BROKER_TIMEOUT_SECONDS} seconds."
+            raise BrokerError(detail) from error
 
 
 def run_celery_worker(

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
 from bugflow.core.http.dependencies import ClientAddressDep, DatabaseDep, ReadSession, WriteSession
 from bugflow.core.http.pagination import Page, decode_number_cursor, encode_cursor
+from bugflow.core.http.routes import Router
 from bugflow.core.security.passwords import PasswordHasher
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.api_tokens import create_api_token, revoke_api_token
@@ -34,7 +35,7 @@ from bugflow.tracker.accounts.throttling import SignInThrottle
 
 __all__ = ["router", "signing_in"]
 
-router = APIRouter(prefix="/users", tags=["users"])
+router = Router(prefix="/users", tags=["users"])
 
 UserReference = Annotated[str, Path(max_length=254, description="UUID, number or e-mail address.")]
 

@@ -1,14 +1,22 @@
 """Who is asking: from a bearer token or the browser's session."""
 
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from bugflow.core.clock import utc_now
-from bugflow.core.http.dependencies import ClientAddressDep, DatabaseDep, LimiterDep, SettingsDep
+from bugflow.core.http.dependencies import (
+    find_client_address,
+    find_database,
+    find_limiter,
+    find_settings,
+    read_briefly,
+)
 from bugflow.core.http.rate_limit import RateLimitedError, RateLimiter, per_minute
 from bugflow.core.settings import Settings
 from bugflow.tracker.accounts.acting import build_actor
@@ -29,14 +37,7 @@ bearer = OAuth2PasswordBearer(
 )
 
 
-def authenticate(
-    request: Request,
-    database: DatabaseDep,
-    settings: SettingsDep,
-    limiter: LimiterDep,
-    address: ClientAddressDep,
-    token: Annotated[str | None, Depends(bearer)],
-) -> Actor:
+async def authenticate(request: Request, token: Annotated[str | None, Depends(bearer)]) -> Actor:
     """Return who is asking, and count the request against their limit.
 
     It reads in a snapshot of its own, which is over when the endpoint begins, and so never takes the write lock.
@@ -47,19 +48,28 @@ def authenticate(
         CrossSiteRequestError: Another site's page uses the browser's session.
         RateLimitedError: Too many requests in the last minute.
     """
-    cookie = request.cookies.get(SESSION_COOKIE)
-    with database.snapshot() as session:
-        if token:
-            actor = _find_by_token(session, token, settings=settings, address=address)
-        else:
-            actor = _find_by_cookie(session, cookie, address=address) if cookie else None
+    settings = find_settings(request)
+    find = partial(_find_actor, request, token, settings)
+    actor = await read_briefly(find_database(request), find)
     if actor is None:
         raise NotSignedInError
     _require_scope(request, actor)
     if actor.origin == "web":
         require_same_site(request, settings)
-    _count_request(request, actor, limiter, settings)
+    limiter = find_limiter(request)
+    if limiter.is_shared:
+        await run_in_threadpool(_count_request, request, actor, limiter, settings)
+    else:
+        _count_request(request, actor, limiter, settings)
     return actor
+
+
+def _find_actor(request: Request, token: str | None, settings: Settings, session: Session) -> Actor | None:
+    address = find_client_address(request)
+    if token:
+        return _find_by_token(session, token, settings=settings, address=address)
+    cookie = request.cookies.get(SESSION_COOKIE)
+    return _find_by_cookie(session, cookie, address=address) if cookie else None
 
 
 def _find_by_token(session: Session, token: str, *, settings: Settings, address: str | None) -> Actor | None:

@@ -1,17 +1,25 @@
 """Signing in and out in the browser."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
 from bugflow.core.clock import utc_now
+from bugflow.core.database import Database
 from bugflow.core.errors import BugFlowError, UnavailableError
-from bugflow.core.http.dependencies import ClientAddressDep, DatabaseDep, SettingsDep
+from bugflow.core.http.dependencies import ClientAddressDep, DatabaseDep, SettingsDep, find_settings
+from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.acting import build_actor
+from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.dependencies import SESSION_COOKIE, ActorDep, require_same_site
 from bugflow.tracker.accounts.queries import has_users
-from bugflow.tracker.accounts.signing_in import check_credentials, end_sign_in, start_web_session
+from bugflow.tracker.accounts.signing_in import (
+    check_credentials,
+    end_sign_in,
+    find_user_by_web_session,
+    start_web_session,
+)
 from bugflow.tracker.accounts.signing_in_api import HasherDep, ThrottleDep
 from bugflow.tracker.accounts.tables import User
 from bugflow.web.addresses import local_address
@@ -19,18 +27,18 @@ from bugflow.web.forms import FormFields, KeptForm, keep_form, unpack_form
 from bugflow.web.pages import SIGN_IN
 from bugflow.web.rendering import Renderer, RendererDep, see_other
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 DAY_SECONDS = 86_400
 
 
-async def keep_own_form(request: Request, settings: SettingsDep) -> None:
+async def keep_own_form(request: Request) -> None:
     """Keep what is sent until it is taken, but nothing that another site's page sends.
 
     Raises:
         CrossSiteRequestError: Another site's page sends it.
     """
-    require_same_site(request, settings)
+    require_same_site(request, find_settings(request))
     await keep_form(request)
 
 
@@ -41,6 +49,17 @@ async def remember_viewer(request: Request, actor: ActorDep) -> None:
 
 PAGE_DEPENDENCIES = (Depends(keep_own_form), Depends(remember_viewer))
 """What every page for signed-in people asks for first."""
+
+
+def find_viewer(request: Request) -> Actor | None:
+    """Return who is signed in, for a page that no endpoint has looked up its reader for; nobody's limit counts it."""
+    token = request.cookies.get(SESSION_COOKIE)
+    if not token:
+        return None
+    database = cast("Database", request.app.state.database)
+    with database.snapshot() as session:
+        user = find_user_by_web_session(session, token, now=utc_now())
+        return build_actor(user, origin="web") if user is not None else None
 
 
 @router.get("/sign-in")

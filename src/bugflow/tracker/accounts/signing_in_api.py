@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, status
+from fastapi import Depends, Request, status
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from bugflow.core.clock import utc_now
 from bugflow.core.errors import InvalidError
 from bugflow.core.http.dependencies import ClientAddressDep, DatabaseDep, SettingsDep, WriteSession
+from bugflow.core.http.routes import Router
 from bugflow.core.security.passwords import PasswordHasher
 from bugflow.tracker.accounts.errors import NotSignedInError
 from bugflow.tracker.accounts.schemas import Credentials, RefreshToken, TokensRead
@@ -16,7 +17,7 @@ from bugflow.tracker.accounts.signing_in import Tokens, check_credentials, end_s
 from bugflow.tracker.accounts.tables import User
 from bugflow.tracker.accounts.throttling import SignInThrottle
 
-router = APIRouter(tags=["signing in"])
+router = Router(tags=["signing in"])
 
 CREDENTIALS_BODY: dict[str, Any] = {
     "requestBody": {

@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 
 from bugflow.core.http.dependencies import DatabaseDep
 from bugflow.core.http.openapi import describe_files
+from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.exports.reading import Part, Record, read_records
 from bugflow.tracker.exports.writing import MEDIA_TYPES, Format, write_export
 from bugflow.tracker.search.language import parse_query
 
-router = APIRouter(tags=["search"])
+router = Router(tags=["search"])
 
 
 @router.get("/issues/export", response_class=StreamingResponse, responses=describe_files(*MEDIA_TYPES.values()))

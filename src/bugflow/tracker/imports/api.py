@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, File, Form, Query, UploadFile, status
+from fastapi import Depends, File, Form, Query, UploadFile, status
 from sqlalchemy.orm import Session
 
 from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import ReadSession, SettingsDep, StorageDep, WriteSession
 from bugflow.core.http.pagination import Page, decode_number_cursor, encode_cursor
+from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.imports.people import read_people
 from bugflow.tracker.imports.requests import (
@@ -24,7 +25,7 @@ from bugflow.tracker.imports.requests import (
 )
 from bugflow.tracker.imports.schemas import ImportRead, SourceName
 
-router = APIRouter(prefix="/imports", tags=["imports"])
+router = Router(prefix="/imports", tags=["imports"])
 
 MOST_FILES = 100
 

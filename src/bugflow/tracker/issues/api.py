@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 
 from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import ReadSession, WriteSession
+from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.issues.comments import add_comment, delete_comment, edit_comment
@@ -37,7 +38,7 @@ from bugflow.tracker.issues.service import change_issue, report_issue, unwatch_i
 from bugflow.tracker.projects.queries import get_project
 from bugflow.tracker.projects.tables import Project
 
-router = APIRouter(prefix="/issues", tags=["issues"])
+router = Router(prefix="/issues", tags=["issues"])
 
 AfterId = Annotated[int, Query(ge=0, le=2**31 - 1, description="Begin behind the entry with this number.")]
 Limit = Annotated[int, Query(ge=1, le=500)]

@@ -4,19 +4,20 @@ from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, File, UploadFile, status
+from fastapi import File, UploadFile, status
 from fastapi.responses import StreamingResponse
 
 from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import DatabaseDep, ReadSession, SettingsDep, StorageDep, WriteSession
 from bugflow.core.http.openapi import describe_files
+from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.issues.attachments import INLINE_TYPES, attach_file, remove_attachment
 from bugflow.tracker.issues.queries import get_attachment, get_issue, list_attachments
 from bugflow.tracker.issues.schemas import AttachmentRead
 
-router = APIRouter(prefix="/issues/{issue}/attachments", tags=["attachments"])
+router = Router(prefix="/issues/{issue}/attachments", tags=["attachments"])
 
 DOWNLOAD_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",

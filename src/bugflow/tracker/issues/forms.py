@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from bugflow.core.errors import BugFlowError, FieldProblem, InvalidError
+from bugflow.core.http.validation import describe_kind
 from bugflow.tracker.issues.queries import IssueView
 from bugflow.tracker.issues.schemas import IssuePatch
 from bugflow.tracker.issues.vocabulary import priority_name
@@ -87,9 +89,15 @@ def read_body(body: type[Body], values: Mapping[str, Any]) -> Body:
     try:
         return body.model_validate(values)
     except ValidationError as error:
-        problems = [FieldProblem(str(each["loc"][0]), f"{each['msg']}.") for each in error.errors()]
+        problems = [FieldProblem(str(each["loc"][0]), _describe(each), each["type"]) for each in error.errors()]
         first = problems[0]
         raise FormError(f"{first.field.replace('_', ' ').capitalize()}: {first.problem}", fields=problems) from error
+
+
+def _describe(error: ErrorDetails) -> str:
+    """Return what is wrong; of several values in one field, such as labels, also with which."""
+    number = next((part + 1 for part in error["loc"][1:] if isinstance(part, int)), None)
+    return describe_kind(error) if number is None else f"No. {number}: {describe_kind(error)}"
 
 
 def problems_by_field(error: BugFlowError | None) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What the issue page shows beside the issue: its course, its files, what it relates to, what may be chosen."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -36,7 +36,12 @@ MOST_MENTIONS = 50
 _IMPORTED = table("imported_records", column("kind", String), column("target_id", Integer))
 """What came from another tracker; by name, because the area of imports builds on this one."""
 
-_PEOPLE = select(User).where(User.is_active, User.password_hash.is_not(None)).order_by(User.name).limit(MOST_PEOPLE)
+_PEOPLE = (
+    select(User.uuid, User.name)
+    .where(User.is_active, User.password_hash.is_not(None))
+    .order_by(User.name)
+    .limit(MOST_PEOPLE)
+)
 _WATCHERS = select(Watcher.user_id).where(Watcher.issue_id == bindparam("issue"))
 
 
@@ -58,6 +63,14 @@ class RelationRow:
     removable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody whom an issue can be given to."""
+
+    uuid: str
+    name: str
+
+
 @dataclass(frozen=True)
 class Choices:
     """What the fields of a form offer."""
@@ -65,7 +78,7 @@ class Choices:
     severities: Sequence[Severity]
     teams: Sequence[Team]
     components: Sequence[Component]
-    people: Sequence[User] = ()
+    people: Sequence[Person] = ()
     statuses: Sequence[str] = ()
     issue_types: Sequence[str] = ISSUE_TYPES
     priorities: Sequence[str] = tuple(reversed(PRIORITIES))
@@ -98,11 +111,12 @@ def read_issue_page(session: Session, viewer: Actor, issue: Issue) -> IssuePage:
     may_set_status = may_change(issue, {"status"}, actor=viewer)
     # First, so that what the issue has of it is not read again.
     choices = _list_issue_choices(session, viewer, issue) if may_edit_fields or may_set_status else None
+    view = view_issue(session, issue)
     comments = list_comments(session, issue, limit=MOST_ENTRIES)
     entries = _list_entries(comments, list_changes(session, issue, limit=MOST_ENTRIES))
     texts = (issue.description, *(entry.comment.body for entry in entries if entry.comment is not None))
     return IssuePage(
-        view=view_issue(session, issue),
+        view=view,
         entries=entries,
         attachments=list_attachments(session, issue),
         relations=_list_relation_rows(session, viewer, issue),
@@ -114,7 +128,7 @@ def read_issue_page(session: Session, viewer: Actor, issue: Issue) -> IssuePage:
         may_edit_fields=may_edit_fields,
         may_comment=viewer.may(Permission.COMMENT),
         may_relate=may_change(issue, {"relations"}, actor=viewer),
-        choices=choices,
+        choices=None if choices is None else _offer(choices, view.assignee),
     )
 
 
@@ -209,6 +223,14 @@ def _list_issue_choices(session: Session, viewer: Actor, issue: Issue) -> Choice
     return list_choices(session, issue.project_id, people=True, statuses=(issue.status, *allowed))
 
 
+def _offer(choices: Choices, assignee: User | None) -> Choices:
+    """Return the choices with whom the issue is given to now, who may have left."""
+    present = None if assignee is None else Person(str(assignee.uuid), assignee.name)
+    if present is None or present in choices.people:
+        return choices
+    return replace(choices, people=(*choices.people, present))
+
+
 def list_choices(
     session: Session, project_id: int | None, *, people: bool = False, statuses: Sequence[str] = ()
 ) -> Choices:
@@ -222,5 +244,5 @@ def list_choices(
     )
 
 
-def _list_people(session: Session) -> Sequence[User]:
-    return session.scalars(_PEOPLE).all()
+def _list_people(session: Session) -> list[Person]:
+    return [Person(str(uuid), name) for uuid, name in session.execute(_PEOPLE)]

@@ -1,17 +1,22 @@
 """The issue page with its forms, and the form to edit the text."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Path, Request, UploadFile
+from fastapi import Path, Request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from bugflow.core.clock import utc_now
-from bugflow.core.errors import BugFlowError, ConflictError, InvalidError
+from bugflow.core.errors import BugFlowError, ConflictError, InvalidError, TooLargeError
+from bugflow.core.http.body_limit import find_refusal
 from bugflow.core.http.dependencies import DatabaseDep, ReadSession, SettingsDep, StorageDep, WriteSession
+from bugflow.core.http.routes import Router
+from bugflow.core.storage import ObjectTooLargeError
 from bugflow.tracker.accounts.actor import Actor, require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.accounts.pages import PAGE_DEPENDENCIES
@@ -41,10 +46,13 @@ from bugflow.tracker.issues.service import change_issue, unwatch_issue, watch_is
 from bugflow.tracker.issues.tables import Comment, Issue
 from bugflow.tracker.issues.vocabulary import RELATION_KINDS
 from bugflow.tracker.projects.tables import Project
-from bugflow.web.forms import FormFields
+from bugflow.web.forms import FormFields, FormFile
 from bugflow.web.rendering import Renderer, RendererDep, see_other
 
-router = APIRouter(include_in_schema=False, dependencies=PAGE_DEPENDENCIES)
+router = Router(include_in_schema=False, dependencies=PAGE_DEPENDENCIES)
+
+UPLOAD_PATH = re.compile(r"/issues/[^/]+/attachments")
+"""Where the form of a file goes; too large a one is explained on the page, too."""
 
 Typed = Mapping[str, str]
 
@@ -118,6 +126,7 @@ def _change(database: DatabaseDep, actor: Actor, reference: str, typed: Typed, f
 
 @router.get("/issues/{issue}/comments")
 @router.get("/issues/{issue}/relations")
+@router.get("/issues/{issue}/attachments")
 def show_issue_of_form(issue: str) -> Response:
     """Go to the issue: this is the address of a page that a refused form was shown on."""
     return see_other(f"/issues/{issue}")
@@ -261,29 +270,43 @@ def take_back_relation(
 
 @router.post("/issues/{issue}/attachments")
 def take_attachment(
+    *,
     issue: str,
-    file: Annotated[UploadFile, File()],
-    session: WriteSession,
+    request: Request,
+    file: FormFile,
+    database: DatabaseDep,
     actor: ActorDep,
+    renderer: RendererDep,
     storage: StorageDep,
     settings: SettingsDep,
 ) -> Response:
-    """Attach a file."""
-    found = get_issue(session, actor, issue)
-    if not file.filename:
+    """Attach a file; one that is refused is explained beside the form."""
+    try:
+        with database.transaction() as session:
+            found = get_issue(session, actor, issue)
+            attach_file(
+                session,
+                storage,
+                found,
+                **_require_file(request, file, settings.max_attachment_bytes),
+                uploader_id=require_user_id(actor),
+                actor=actor,
+                now=utc_now(),
+            )
+            return see_other(f"/issues/{found.key}#files")
+    except (ConflictError, InvalidError) as error:
+        with database.snapshot() as session:
+            found = get_issue(session, actor, issue)
+            wrong = problems_by_field(error) or {"file": str(error)}
+            return _render_issue(request, session, actor, renderer, found, error=error, wrong=wrong)
+
+
+def _require_file(request: Request, file: UploadFile | None, max_bytes: int) -> dict[str, Any]:
+    if find_refusal(request) is not None:
+        raise TooLargeError(str(ObjectTooLargeError(max_bytes)))
+    if file is None:
         raise FieldValueError("file", "Choose a file first.")
-    attach_file(
-        session,
-        storage,
-        found,
-        filename=file.filename,
-        stream=file.file,
-        max_bytes=settings.max_attachment_bytes,
-        uploader_id=require_user_id(actor),
-        actor=actor,
-        now=utc_now(),
-    )
-    return see_other(f"/issues/{found.key}#files")
+    return {"filename": file.filename, "stream": file.file, "max_bytes": max_bytes}
 
 
 @router.post("/issues/{issue}/watch")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import TypeVar
 from uuid import UUID
@@ -58,6 +59,24 @@ _LABELS = (
     .where(IssueLabel.issue_id.in_(bindparam("issues", expanding=True)))
     .order_by(IssueLabel.issue_id, IssueLabel.label)
 )
+_ROWS = (
+    select(
+        Issue.id,
+        Issue.key,
+        Issue.title,
+        Issue.status,
+        Issue.severity_rank,
+        Issue.comment_count,
+        Issue.updated_at,
+        Severity.name.label("severity"),
+        Team.name.label("team"),
+        User.name.label("assignee"),
+    )
+    .outerjoin(Severity, Severity.id == Issue.severity_id)
+    .outerjoin(Team, Team.id == Issue.team_id)
+    .outerjoin(User, User.id == Issue.assignee_id)
+    .where(Issue.id.in_(bindparam("numbers", expanding=True)))
+)
 _COMMENTS = (
     select(Comment, User)
     .join(User, User.id == Comment.author_id)
@@ -79,7 +98,7 @@ _RELATIONS = (
     .order_by(IssueRelation.id)
 )
 
-Named = TypeVar("Named", Project, Severity, Team, Component, User)
+Named = TypeVar("Named", Project, Severity, Team, Component, User, Issue)
 
 
 @dataclass(frozen=True)
@@ -105,6 +124,22 @@ class IssueView:
     reporter: User
     labels: tuple[str, ...]
     sprint: SprintName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssueRow:
+    """A line of a list of issues: what it shows and nothing else, since there are many."""
+
+    labels: tuple[str, ...]
+    key: str
+    title: str
+    status: str
+    severity_rank: int
+    comment_count: int
+    updated_at: datetime
+    severity: str | None
+    team: str | None
+    assignee: str | None
 
 
 @dataclass(frozen=True)
@@ -139,11 +174,19 @@ def get_issue(session: Session, viewer: Actor, reference: str | int | UUID) -> I
     Raises:
         IssueNotFoundError: There is none, or the viewer may not see it.
     """
-    condition = _named(str(reference).strip())
-    issue = None if condition is None else session.scalars(select(Issue).where(condition, visible_to(viewer))).first()
+    named = _read_reference(str(reference).strip())
+    issue = None
+    if named is not None:
+        column, wanted = named
+        issue = session.scalars(_select_visible(viewer, column), {"wanted": wanted}).first()
     if issue is None:
         raise IssueNotFoundError(reference)
     return issue
+
+
+@lru_cache(KEPT_CONDITIONS)
+def _select_visible(viewer: Actor, column: str) -> Select[Issue]:
+    return select(Issue).where(getattr(Issue, column) == bindparam("wanted"), visible_to(viewer))
 
 
 def get_issues(session: Session, viewer: Actor, references: Sequence[str | int | UUID]) -> list[Issue]:
@@ -159,22 +202,42 @@ def get_issues(session: Session, viewer: Actor, references: Sequence[str | int |
     return list(found.values())
 
 
-def _named(reference: str) -> ColumnElement[bool] | None:
+def _read_reference(reference: str) -> tuple[str, int | str | UUID] | None:
+    """Return the column that a reference is of, and its value there; none where no issue can have it."""
     bare = reference.removeprefix("#")
     if bare.isascii() and bare.isdigit():
-        return Issue.id == int(bare) if len(bare) <= DIGITS and int(bare) <= LARGEST_NUMBER else None
+        return ("id", int(bare)) if len(bare) <= DIGITS and int(bare) <= LARGEST_NUMBER else None
     try:
-        return Issue.uuid == UUID(reference)
+        return "uuid", UUID(reference)
     except ValueError:
-        return Issue.key == reference.upper() if reference.isprintable() else None
+        return ("key", reference.upper()) if reference.isprintable() else None
+
+
+def load_issues(session: Session, numbers: Sequence[int]) -> list[Issue]:
+    """Return issues by their numbers, in the same order; without regard to who may see them."""
+    found = _by_id(session, Issue, numbers)
+    return [found[number] for number in numbers if number in found]
+
+
+def list_rows(session: Session, numbers: Sequence[int]) -> list[IssueRow]:
+    """Return lines of a list by their issues' numbers, in the same order; without regard to who may see them."""
+    if not numbers:
+        return []
+    labels = _list_labels(session, numbers)
+    found = {number: shown for number, *shown in session.execute(_ROWS, {"numbers": numbers})}
+    return [IssueRow(tuple(labels.get(number, ())), *found[number]) for number in numbers if number in found]
+
+
+def _list_labels(session: Session, numbers: Sequence[int]) -> dict[int, list[str]]:
+    labels: dict[int, list[str]] = {}
+    for issue_id, label in session.execute(_LABELS, {"issues": numbers}) if numbers else ():
+        labels.setdefault(issue_id, []).append(label)
+    return labels
 
 
 def view_issues(session: Session, issues: Sequence[Issue]) -> list[IssueView]:
     """Return issues with their names, in the same order; the number of queries does not depend on theirs."""
-    labels: dict[int, list[str]] = {}
-    if issues:
-        for issue_id, label in session.execute(_LABELS, {"issues": [issue.id for issue in issues]}):
-            labels.setdefault(issue_id, []).append(label)
+    labels = _list_labels(session, [issue.id for issue in issues])
     projects = _by_id(session, Project, (issue.project_id for issue in issues))
     severities = _by_id(session, Severity, (issue.severity_id for issue in issues))
     teams = _by_id(session, Team, (issue.team_id for issue in issues))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from bugflow.core.clock import utc_now
 from bugflow.core.errors import BugFlowError, ConflictError, InvalidError, NotFoundError
 from bugflow.core.http.dependencies import DatabaseDep, ReadSession
+from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.actor import Actor, require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.accounts.pages import PAGE_DEPENDENCIES
@@ -25,7 +26,7 @@ from bugflow.tracker.projects.queries import get_project, list_projects
 from bugflow.web.forms import FormFields, find_kept_form
 from bugflow.web.rendering import Renderer, RendererDep, see_other
 
-router = APIRouter(include_in_schema=False, dependencies=PAGE_DEPENDENCIES)
+router = Router(include_in_schema=False, dependencies=PAGE_DEPENDENCIES)
 
 REPORT_TEXTS = ("title", "description", "stack_trace", "environment")
 REPORT_CHOICES = ("issue_type", "severity", "team", "component", "priority")

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from bugflow.core.jobs.events import announce
@@ -17,10 +17,20 @@ from bugflow.tracker.issues.errors import FieldValueError, StaleIssueError, Stat
 from bugflow.tracker.issues.events import IssueChanged, IssueReported
 from bugflow.tracker.issues.permissions import require_may_change, require_may_set_status
 from bugflow.tracker.issues.tables import Issue, IssueChange, Watcher
-from bugflow.tracker.issues.text_index import index_issue
+from bugflow.tracker.issues.text_index import index_issue, index_new_issue
 from bugflow.tracker.issues.vocabulary import FINISHED, NEXT_STATUSES
 from bugflow.tracker.projects.service import require_active
 from bugflow.tracker.projects.tables import Project
+
+# Built once: building a statement costs more than running it.
+_NEXT_NUMBER = (
+    update(Project)
+    .where(Project.id == bindparam("project"))
+    .values(last_issue_number=Project.last_issue_number + 1)
+    .returning(Project.last_issue_number)
+    .execution_options(synchronize_session=False)
+)
+_NUMBER_OF_KEY = select(Issue.id).where(Issue.key == bindparam("key"))
 
 
 def report_issue(
@@ -64,10 +74,9 @@ def report_issue(
     session.flush()
     if labels:
         apply_changes(session, issue, project, {"labels": labels})
-    watch_issue(session, issue, reporter_id, now=now)
-    if issue.assignee_id is not None:
-        watch_issue(session, issue, issue.assignee_id, now=now)
-    index_issue(session, issue)
+    followers = {each for each in (reporter_id, issue.assignee_id) if each is not None}
+    session.add_all(Watcher(issue_id=issue.id, user_id=each, since=now) for each in followers)
+    index_new_issue(session, issue)
     after = {"key": issue.key, "title": issue.title}
     record_audit(session, actor, "issue.reported", subject=("issue", issue.id), now=now, after=after)
     announce(session, IssueReported(issue_id=issue.id, actor_id=actor.user_id))
@@ -77,15 +86,9 @@ def report_issue(
 def take_issue_key(session: Session, project: Project) -> str:
     """Return the next key of a project; two reporters at once get two keys."""
     while True:
-        number = session.scalar(
-            update(Project)
-            .where(Project.id == project.id)
-            .values(last_issue_number=Project.last_issue_number + 1)
-            .returning(Project.last_issue_number)
-            .execution_options(synchronize_session=False)
-        )
+        number = session.scalar(_NEXT_NUMBER, {"project": project.id})
         key = f"{project.key}-{number}"
-        if session.scalar(select(Issue.id).where(Issue.key == key)) is None:
+        if session.scalar(_NUMBER_OF_KEY, {"key": key}) is None:
             return key
 
 

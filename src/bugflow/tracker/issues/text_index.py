@@ -64,6 +64,12 @@ def index_issue(session: Session, issue: Issue) -> None:
     index_issues(session, [issue.id])
 
 
+def index_new_issue(session: Session, issue: Issue) -> None:
+    """Write the full-text row of a flushed issue that has none and no comments yet."""
+    row = IssueText(issue.id, issue.title, _join_body(issue.description, issue.stack_trace, issue.environment), "")
+    write_texts(session.connection(), [row], new=True)
+
+
 def index_issues(session: Session, issue_ids: Iterable[int]) -> None:
     """Bring the full-text rows of these issues up to date."""
     session.flush()
@@ -106,6 +112,10 @@ def _read_texts(session: Session, issue_ids: Sequence[int]) -> list[IssueText]:
         comments.setdefault(issue_id, []).append(body)
     columns = select(Issue.id, Issue.title, Issue.description, Issue.stack_trace, Issue.environment)
     return [
-        IssueText(identity, title, f"{description}\n{trace}\n{environment}", "\n".join(comments.get(identity, ())))
-        for identity, title, description, trace, environment in session.execute(columns.where(Issue.id.in_(issue_ids)))
+        IssueText(identity, title, _join_body(*parts), "\n".join(comments.get(identity, ())))
+        for identity, title, *parts in session.execute(columns.where(Issue.id.in_(issue_ids)))
     ]
+
+
+def _join_body(description: str, stack_trace: str, environment: str) -> str:
+    return f"{description}\n{stack_trace}\n{environment}"

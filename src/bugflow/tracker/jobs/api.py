@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import ReadSession, WriteSession
 from bugflow.core.http.pagination import Page, decode_number_cursor, encode_cursor
+from bugflow.core.http.routes import Router
 from bugflow.core.jobs.queries import get_run, list_runs
 from bugflow.core.jobs.queue import retry_run
 from bugflow.core.jobs.tables import JobRun
@@ -17,7 +18,7 @@ from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.accounts.roles import Permission
 
-router = APIRouter(prefix="/jobs", tags=["operation"])
+router = Router(prefix="/jobs", tags=["operation"])
 
 NOBODY = 0
 """The number of no user."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from html import escape
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from bugflow.core.clock import utc_now
 from bugflow.core.errors import NotFoundError
 from bugflow.core.http.dependencies import ReadSession, SettingsDep, WriteSession
+from bugflow.core.http.routes import Router
 from bugflow.core.settings import Settings
 from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
@@ -23,8 +24,8 @@ from bugflow.tracker.notifications.tables import NotificationPreference
 from bugflow.tracker.notifications.unsubscribing import read_unsubscribe_token
 from bugflow.tracker.notifications.wishes import Channel, Kind, resolve_channels, stop_mail
 
-router = APIRouter(prefix="/notifications", tags=["notifications"])
-unsubscribing = APIRouter(prefix="/unsubscribe", tags=["notifications"])
+router = Router(prefix="/notifications", tags=["notifications"])
+unsubscribing = Router(prefix="/unsubscribe", tags=["notifications"])
 
 Number = Annotated[int, Query(ge=1, le=2**31 - 1)]
 Token = Annotated[str, Path(max_length=1000)]

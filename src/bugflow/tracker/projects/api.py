@@ -2,11 +2,12 @@
 
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 from sqlalchemy.orm import Session
 
 from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import ReadSession, WriteSession
+from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.accounts.queries import get_user
 from bugflow.tracker.projects.errors import VocabularyNotFoundError
@@ -35,8 +36,8 @@ from bugflow.tracker.projects.service import (
 from bugflow.tracker.projects.tables import Component, Project, Severity, Team
 from bugflow.tracker.projects.vocabularies import list_components, list_severities, list_teams
 
-router = APIRouter(prefix="/projects", tags=["projects"])
-vocabularies = APIRouter(tags=["teams and severities"])
+router = Router(prefix="/projects", tags=["projects"])
+vocabularies = Router(tags=["teams and severities"])
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Changeable = TypeVar("Changeable", Team, Severity, Component)

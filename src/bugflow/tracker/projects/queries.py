@@ -1,9 +1,10 @@
 """Reading projects: only those that the reader may see."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, String, bindparam, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from bugflow.tracker.accounts.actor import Actor
@@ -11,6 +12,9 @@ from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.accounts.tables import User
 from bugflow.tracker.projects.errors import ProjectNotFoundError
 from bugflow.tracker.projects.tables import Project, ProjectMember
+
+KEPT_STATEMENTS = 500
+"""For so many people statements are kept, which cost more to build than to run."""
 
 
 def visible_to(viewer: Actor) -> ColumnElement[bool]:
@@ -33,21 +37,24 @@ def get_project(session: Session, viewer: Actor, reference: str | int | UUID) ->
     Raises:
         ProjectNotFoundError: There is none, or the viewer may not see it.
     """
-    project = session.scalars(_by_reference(str(reference)).where(visible_to(viewer))).first()
+    named = str(reference).strip()
+    try:
+        found = session.scalars(_select_visible(viewer, by_uuid=True), {"wanted": UUID(named)})
+    except ValueError:
+        found = session.scalars(_select_visible(viewer, by_uuid=False), {"wanted": named.lower()})
+    project = found.first()
     if project is None:
         raise ProjectNotFoundError(reference, [each.key for each in list_projects(session, viewer)][:20])
     return project
 
 
-def _by_reference(reference: str) -> Select[Project]:
-    try:
-        return select(Project).where(Project.uuid == UUID(reference))
-    except ValueError:
-        wanted = reference.strip().lower()
-        by_key = func.lower(Project.key) == wanted
-        return (
-            select(Project).where(or_(by_key, func.lower(Project.name) == wanted)).order_by(by_key.desc(), Project.id)
-        )
+@lru_cache(KEPT_STATEMENTS)
+def _select_visible(viewer: Actor, *, by_uuid: bool) -> Select[Project]:
+    if by_uuid:
+        return select(Project).where(Project.uuid == bindparam("wanted"), visible_to(viewer))
+    by_key = func.lower(Project.key) == bindparam("wanted", type_=String)
+    named = or_(by_key, func.lower(Project.name) == bindparam("wanted", type_=String))
+    return select(Project).where(named, visible_to(viewer)).order_by(by_key.desc(), Project.id)
 
 
 def list_members(session: Session, project: Project) -> Sequence[User]:

@@ -4,11 +4,12 @@ from itertools import islice
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
 from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import ReadSession, WriteSession
 from bugflow.core.http.pagination import Page
+from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.issues.queries import view_issues
@@ -20,7 +21,7 @@ from bugflow.tracker.search.queries import search_issues
 from bugflow.tracker.search.schemas import BoardColumnRead, SavedSearchCreate, SavedSearchRead
 from bugflow.tracker.search.service import forget_search, list_saved_searches, save_search
 
-router = APIRouter(tags=["search"])
+router = Router(tags=["search"])
 
 
 @router.get("/issues")

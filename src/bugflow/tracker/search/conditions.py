@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, String, and_, bindparam, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from bugflow.tracker.accounts.actor import Actor
@@ -33,6 +33,19 @@ _NAMED: dict[str, tuple[Any, Any]] = {
     "component": (Issue.component_id, Component),
     "sprint": (Issue.sprint_id, Sprint),
 }
+
+
+# Built once: building a statement costs more than running it.
+_NUMBERS_BY_NAME = {
+    field: select(table.id).where(func.lower(table.name) == bindparam("name", type_=String))
+    for field, (_, table) in _NAMED.items()
+}
+_ACTIVE_SPRINTS = select(Sprint.id).where(Sprint.state == "active")
+_NAMES: BindParameter[str] = bindparam("names", expanding=True)
+_PROJECTS = select(Project.id).where(or_(func.lower(Project.key).in_(_NAMES), func.lower(Project.name).in_(_NAMES)))
+_USERS = select(User.id).where(
+    or_(User.email == bindparam("name"), func.lower(User.name) == bindparam("name", type_=String))
+)
 
 
 def build_conditions(session: Session, query: Query, viewer: Actor, *, today: date) -> list[Condition]:
@@ -69,7 +82,7 @@ def _valued(session: Session, field: str, values: tuple[str, ...]) -> Condition:
         "type": lambda: Issue.issue_type.in_(values),
         "priority": lambda: Issue.priority_rank.in_([priority_rank(each) for each in values]),
         "key": lambda: Issue.key.in_([each.upper() for each in values]),
-        "project": lambda: Issue.project_id.in_(_ids(session, _projects(values))),
+        "project": lambda: Issue.project_id.in_(_find(session, _PROJECTS, names=[each.lower() for each in values])),
     }
     return conditions[field]()
 
@@ -104,23 +117,13 @@ def _labelled(label: str) -> Select[int]:
     return select(IssueLabel.issue_id).where(func.lower(IssueLabel.label) == label.lower())
 
 
-def _projects(names: tuple[str, ...]) -> Select[int]:
-    lowered = [name.lower() for name in names]
-    return select(Project.id).where(or_(func.lower(Project.key).in_(lowered), func.lower(Project.name).in_(lowered)))
-
-
-def _ids(session: Session, statement: Select[int]) -> list[int]:
-    return list(session.scalars(statement))
-
-
 def _person(session: Session, field: str, name: str, viewer: Actor) -> Condition:
     if name.lower() == NOTHING and field == "assignee":
         return Issue.assignee_id.is_(None)
     if name.lower() == ME:
         users = [viewer.user_id] if viewer.user_id is not None else []
     else:
-        wanted = name.lower()
-        users = list(session.scalars(select(User.id).where(or_(User.email == wanted, func.lower(User.name) == wanted))))
+        users = _find(session, _USERS, name=name.lower())
     if field == "watcher":
         return Issue.id.in_(select(Watcher.issue_id).where(Watcher.user_id.in_(users)))
     column = Issue.assignee_id if field == "assignee" else Issue.reporter_id
@@ -128,13 +131,17 @@ def _person(session: Session, field: str, name: str, viewer: Actor) -> Condition
 
 
 def _named(session: Session, field: str, name: str) -> Condition:
-    column, table = _NAMED[field]
+    column, _ = _NAMED[field]
     if name.lower() == NOTHING:
         return column.is_(None)  # type: ignore[no-any-return]
-    named = func.lower(table.name) == name.lower()
+    numbers = _find(session, _NUMBERS_BY_NAME[field], name=name.lower())
     if field == "sprint" and name.lower() in {"active", "current"}:
-        named = or_(named, Sprint.state == "active")
-    return column.in_(_ids(session, select(table.id).where(named)))  # type: ignore[no-any-return]
+        numbers += _find(session, _ACTIVE_SPRINTS)
+    return column.in_(numbers)  # type: ignore[no-any-return]
+
+
+def _find(session: Session, statement: Select[int], **values: object) -> list[int]:
+    return list(session.scalars(statement, values))
 
 
 def _range_condition(wanted: Range) -> Condition:

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, bindparam, column, func, literal, select, table, text
+from sqlalchemy import ColumnElement, True_, bindparam, column, func, literal, select, table, text
 from sqlalchemy.orm import Session
 
 from bugflow.tracker.issues.tables import Issue
 from bugflow.tracker.search.language import Words
 
-MOST_CANDIDATES = 2000
+MOST_CANDIDATES = 1000
 """Of very common words only the newest issues are ranked, and the newest that have them in the title."""
+
+_INDEX = table("issue_text", column("rowid"))
 
 TITLE_WEIGHT, BODY_WEIGHT, COMMENTS_WEIGHT = 10.0, 3.0, 1.0
 
@@ -35,7 +37,8 @@ def rank_candidates(session: Session, words: Sequence[Words], conditions: Sequen
     if session.get_bind().dialect.name == "sqlite":
         scores = _sqlite_scores(session, _fts5(words), conditions)
         if len(scores) == MOST_CANDIDATES:
-            scores |= _sqlite_scores(session, f"title : ({_fts5(words)})", conditions)
+            older = _INDEX.c.rowid < min(scores)
+            scores |= _sqlite_scores(session, f"title : ({_fts5(words)})", [*conditions, older])
         return sorted(scores, key=lambda number: (scores[number], -number))
     index = table("issue_text", column("issue_id"), column("document"))
     query = _tsquery(words)
@@ -50,17 +53,14 @@ def rank_candidates(session: Session, words: Sequence[Words], conditions: Sequen
 
 
 def _sqlite_scores(session: Session, match: str, conditions: Sequence[ColumnElement[bool]]) -> dict[int, float]:
-    index = table("issue_text", column("rowid"))
     weights = (literal(TITLE_WEIGHT), literal(BODY_WEIGHT), literal(COMMENTS_WEIGHT))
     score = func.bm25(text("issue_text"), *weights).label("score")
-    statement = (
-        select(index.c.rowid, score)
-        .join(Issue, Issue.id == index.c.rowid)
-        .where(text("issue_text MATCH :match").bindparams(match=match), *conditions)
-        .order_by(index.c.rowid.desc())
-        .limit(MOST_CANDIDATES)
-    )
-    return dict(row for row in session.execute(statement))
+    statement = select(_INDEX.c.rowid, score).where(text("issue_text MATCH :match").bindparams(match=match))
+    demanded = [each for each in conditions if not isinstance(each, True_)]
+    if demanded:
+        statement = statement.join(Issue, Issue.id == _INDEX.c.rowid).where(*demanded)
+    found = session.execute(statement.order_by(_INDEX.c.rowid.desc()).limit(MOST_CANDIDATES))
+    return dict(row for row in found)
 
 
 def _fts5(words: Sequence[Words]) -> str:

@@ -1,28 +1,30 @@
 """The issue list in the browser, and the searches one keeps."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from bugflow.core.clock import utc_now
 from bugflow.core.errors import BugFlowError, ConflictError, InvalidError
 from bugflow.core.http.dependencies import DatabaseDep, ReadSession, WriteSession
+from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.actor import Actor, require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.accounts.pages import PAGE_DEPENDENCIES
-from bugflow.tracker.issues.queries import IssueView, view_issues
+from bugflow.tracker.issues.queries import IssueRow, list_rows
 from bugflow.tracker.search.errors import SearchNameError
 from bugflow.tracker.search.language import parse_query
-from bugflow.tracker.search.queries import search_issues
+from bugflow.tracker.search.queries import find_numbers
 from bugflow.tracker.search.service import forget_search, list_saved_searches, save_search
 from bugflow.web.forms import FormFields, find_kept_form
 from bugflow.web.rendering import Renderer, RendererDep, see_other
 
-router = APIRouter(include_in_schema=False, dependencies=PAGE_DEPENDENCIES)
+router = Router(include_in_schema=False, dependencies=PAGE_DEPENDENCIES)
 
 PAGE = 50
 STANDARD_QUERY = "is:open"
@@ -60,17 +62,16 @@ def show_issues(
     """Show the issues that a query asks for."""
     query = STANDARD_QUERY if q is None else q.strip()
     try:
-        page = search_issues(session, actor, parse_query(query), limit=PAGE, cursor=cursor)
+        page = find_numbers(session, actor, parse_query(query), limit=PAGE, cursor=cursor)
     except InvalidError as error:
         return _render(request, session, actor, renderer, query, error=error)
-    views = view_issues(session, page.issues)
     return _render(
         request,
         session,
         actor,
         renderer,
         query,
-        views=views,
+        rows=list_rows(session, page.numbers),
         next_cursor=page.next_cursor,
         continued=cursor is not None,
     )
@@ -114,7 +115,7 @@ def _render(
     renderer: Renderer,
     query: str,
     *,
-    views: list[IssueView] | None = None,
+    rows: Sequence[IssueRow] = (),
     next_cursor: str | None = None,
     continued: bool = False,
     error: BugFlowError | None = None,
@@ -132,7 +133,7 @@ def _render(
         tabs=TABS,
         orders=[(name, f"{bare} {order}".strip()) for name, order in ORDERS],
         saved=list_saved_searches(session, actor),
-        views=views or [],
+        rows=rows,
         next_cursor=next_cursor,
         continued=continued,
         name=kept.fields.get("name", "") if kept else "",

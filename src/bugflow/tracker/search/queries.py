@@ -5,18 +5,26 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from bugflow.core.http.pagination import CursorError, decode_cursor, encode_cursor
 from bugflow.tracker.accounts.actor import Actor
-from bugflow.tracker.issues.queries import visible_to
+from bugflow.tracker.issues.queries import load_issues, visible_to
 from bugflow.tracker.issues.tables import DUE_ORDER, PRIORITY_ORDER, Issue
 from bugflow.tracker.search.conditions import build_conditions
 from bugflow.tracker.search.full_text import match_condition, rank_candidates, searchable
 from bugflow.tracker.search.language import Group, Query, Sort
 
 BY_TIME = Sort("updated", descending=True)
+
+
+@dataclass(frozen=True)
+class NumberPage:
+    """The numbers of a part of a result's issues, in order; `next_cursor` is none at the end."""
+
+    numbers: Sequence[int]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,19 @@ class IssuePage:
 def search_issues(
     session: Session, viewer: Actor, query: Query, *, limit: int = 50, cursor: str | None = None
 ) -> IssuePage:
-    """Return a page of the visible issues that a query asks for.
+    """Return a page of the visible issues that a query asks for, in the order of `find_numbers`.
+
+    Raises:
+        CursorError: The cursor is not one of this list.
+    """
+    page = find_numbers(session, viewer, query, limit=limit, cursor=cursor)
+    return IssuePage(load_issues(session, page.numbers), page.next_cursor)
+
+
+def find_numbers(
+    session: Session, viewer: Actor, query: Query, *, limit: int = 50, cursor: str | None = None
+) -> NumberPage:
+    """Return which of the visible issues a query asks for, a page at a time.
 
     With words the order is relevance unless the query says otherwise; without, what changed last comes first.
 
@@ -41,7 +61,7 @@ def search_issues(
     words = searchable([each for each in query.words if not each.negated])
     conditions = _conditions_beside_words(session, viewer, query, today)
     if words and (query.sort is None or query.sort.field == "relevance"):
-        return _page_by_relevance(session, rank_candidates(session, words, conditions), limit, cursor)
+        return _page_by_relevance(rank_candidates(session, words, conditions), limit, cursor)
     if words:
         conditions.append(match_condition(session, words))
     sort = query.sort if query.sort is not None and query.sort.field != "relevance" else BY_TIME
@@ -83,37 +103,28 @@ def _whole_condition(session: Session, viewer: Actor, query: Query, today: date)
     )
 
 
-def _page_by_relevance(session: Session, ranked: list[int], limit: int, cursor: str | None) -> IssuePage:
+def _page_by_relevance(ranked: list[int], limit: int, cursor: str | None) -> NumberPage:
     start = 0
     if cursor is not None:
         [start] = decode_cursor(cursor, length=1)
         if not isinstance(start, int) or start < 0:
             raise CursorError
-    wanted = ranked[start : start + limit]
-    found = {issue.id: issue for issue in session.scalars(select(Issue).where(Issue.id.in_(wanted)))}
     more = encode_cursor([start + limit]) if start + limit < len(ranked) else None
-    return IssuePage([found[number] for number in wanted if number in found], more)
+    return NumberPage(ranked[start : start + limit], more)
 
 
 def _page_by_field(
     session: Session, conditions: list[ColumnElement[bool]], sort: Sort, limit: int, cursor: str | None
-) -> IssuePage:
+) -> NumberPage:
     key = _sort_key(sort.field)
     if cursor is not None:
         conditions.append(_behind(key, sort, *decode_cursor(cursor, length=2)))
     order = (key.desc(), Issue.id.desc()) if sort.descending else (key.asc(), Issue.id.asc())
-    chosen: Select[Any] = select(Issue.id, key.label("sort_key")).where(*conditions).order_by(*order).limit(limit + 1)
-    rows = _load_in_order(session, chosen.subquery(), descending=sort.descending)
-    issues = [row.Issue for row in rows[:limit]]
-    more = encode_cursor([_plain(rows[limit - 1].sort_key), issues[-1].id]) if len(rows) > limit else None
-    return IssuePage(issues, more)
-
-
-def _load_in_order(session: Session, chosen: Subquery, *, descending: bool) -> Sequence[Row[Any]]:
-    """Return the chosen issues; they are chosen by what is in an index, and only these rows are read."""
-    order = (chosen.c.sort_key, chosen.c.id)
-    statement = select(Issue, chosen.c.sort_key).join(chosen, chosen.c.id == Issue.id)
-    return session.execute(statement.order_by(*(each.desc() if descending else each for each in order))).all()
+    chosen = select(Issue.id, key.label("sort_key")).where(*conditions).order_by(*order).limit(limit + 1)
+    rows = session.execute(chosen).all()
+    numbers = [row.id for row in rows[:limit]]
+    more = encode_cursor([_plain(rows[limit - 1].sort_key), numbers[-1]]) if len(rows) > limit else None
+    return NumberPage(numbers, more)
 
 
 def _sort_key(field: str) -> ColumnElement[Any]:

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.projects.errors import NameTakenError
-from bugflow.tracker.projects.queries import visible_to
+from bugflow.tracker.projects.queries import KEPT_STATEMENTS, visible_to
 from bugflow.tracker.projects.tables import Project
 from bugflow.tracker.search.errors import SavedSearchNotFoundError
 from bugflow.tracker.search.language import parse_query
@@ -39,10 +40,13 @@ def save_search(
 
 def list_saved_searches(session: Session, viewer: Actor) -> Sequence[SavedSearch]:
     """Return the viewer's own searches and those shared with projects they see, by name."""
+    return session.scalars(_select_saved(viewer)).all()
+
+
+@lru_cache(KEPT_STATEMENTS)
+def _select_saved(viewer: Actor) -> Select[SavedSearch]:
     shared = SavedSearch.project_id.in_(select(Project.id).where(visible_to(viewer)))
-    return session.scalars(
-        select(SavedSearch).where(or_(SavedSearch.owner_id == viewer.user_id, shared)).order_by(SavedSearch.name)
-    ).all()
+    return select(SavedSearch).where(or_(SavedSearch.owner_id == viewer.user_id, shared)).order_by(SavedSearch.name)
 
 
 def forget_search(session: Session, reference: UUID, *, actor: Actor) -> None:

@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, status
+from fastapi import status
 from sqlalchemy.orm import Session
 
 from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import ReadSession, WriteSession
+from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.issues.queries import get_issues
 from bugflow.tracker.projects.queries import get_project
@@ -37,7 +38,7 @@ from bugflow.tracker.sprints.service import (
 )
 from bugflow.tracker.sprints.tables import Sprint
 
-router = APIRouter(tags=["sprints"])
+router = Router(tags=["sprints"])
 
 
 @router.get("/projects/{project}/sprints")
