@@ -88,4 +88,9 @@ def run_celery(settings: Settings, *, concurrency: int, beat: bool) -> int:
 
 
 def _open_database(settings: Settings) -> Database:
-    return open_database(settings.resolved_database_url, timeout_seconds=settings.database_timeout_seconds, pool_size=5)
+    return open_database(
+        settings.resolved_database_url,
+        timeout_seconds=settings.database_timeout_seconds,
+        pool_size=5,
+        waits_for_disk=False,  # What a power failure takes back is queued again with it.
+    )

@@ -83,6 +83,16 @@ def test_a_writer_that_had_to_wait_is_as_patient_as_before(database: Database) -
     other.join()
 
 
+@pytest.mark.parametrize(("waits", "synchronous"), [(True, 2), (False, 1)])
+def test_who_answers_people_waits_for_the_disk_and_a_worker_does_not(
+    tmp_path: Path, *, waits: bool, synchronous: int
+) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'disk.db'}", waits_for_disk=waits)
+    with database.transaction() as session:
+        assert session.scalar(text("PRAGMA synchronous")) == synchronous
+    database.dispose()
+
+
 def test_tending_moves_the_log_into_the_file(database: Database) -> None:
     with database.transaction() as session:
         session.execute(text("CREATE TABLE long_texts (content TEXT)"))

@@ -37,7 +37,7 @@ from bugflow.core.jobs.queue import (
     schedule_ticks,
     take_unsent,
 )
-from bugflow.core.jobs.runners import MemoryRunner
+from bugflow.core.jobs.runners import Housekeeping, MemoryRunner
 from bugflow.core.jobs.tables import JobRun, OutboxEvent
 from factories.jobs import REGISTRY, Rang, weekly, write_by_hand
 from factories.runners import pending, wait_until
@@ -230,3 +230,23 @@ def test_a_job_gets_the_resources_of_its_process_that_it_asks_for(database: Data
     resources = {"shelf": lambda: "a shelf", "unwanted": lambda: asked.append("unwanted")}
     MemoryRunner(database, JobRegistry([job_of(take)], resources=resources)).run_pending()
     assert asked == [("a shelf", 3)]
+
+
+def test_events_wait_while_a_run_is_due_and_then_become_runs_together(database: Database) -> None:
+    housekeeping = Housekeeping(database, REGISTRY, history_days=30)
+    with database.transaction() as session:
+        enqueue(session, write_by_hand, now=utc_now(), name_rung="first")
+        announce(session, Rang(name_rung="second"))
+        announce(session, Rang(name_rung="third"))
+    assert housekeeping.keep()
+    assert count_runs(database, "write_down") == 0
+    with database.transaction() as session:
+        for run in session.scalars(select(JobRun)):
+            run.state = "succeeded"
+    assert housekeeping.keep()
+    assert count_runs(database, "write_down") == 2
+
+
+def count_runs(database: Database, job_name: str) -> int:
+    with database.snapshot() as session:
+        return len(session.scalars(select(JobRun).where(JobRun.job.endswith(job_name))).all())

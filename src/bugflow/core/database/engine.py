@@ -117,8 +117,13 @@ def parse_database_url(address: str) -> URL:
     return url
 
 
-def open_database(address: str, *, timeout_seconds: float = 10.0, pool_size: int = 20) -> Database:
+def open_database(
+    address: str, *, timeout_seconds: float = 10.0, pool_size: int = 20, waits_for_disk: bool = True
+) -> Database:
     """Open the database at this address; the folder of an SQLite file is made, its tables are not.
+
+    Without `waits_for_disk` a commit to SQLite is safe from the end of the process at once, and from a power failure
+    with the next commit of somebody who waits. For work that is done again where it got lost.
 
     Raises:
         DatabaseAddressError: The address cannot be used.
@@ -127,7 +132,7 @@ def open_database(address: str, *, timeout_seconds: float = 10.0, pool_size: int
     url = parse_database_url(address)
     instant = None
     if url.get_backend_name() == "sqlite":
-        engine = _open_sqlite(url, timeout_seconds, pool_size)
+        engine = _open_sqlite(url, timeout_seconds, pool_size, waits_for_disk=waits_for_disk)
         instant = _make_readers(_open_sqlite(url, 0.0, 1, pool_timeout=0))
     else:
         engine = create_engine(
@@ -153,7 +158,9 @@ def _make_readers(engine: Engine) -> sessionmaker[Session]:
     return sessionmaker(reading, expire_on_commit=False, autoflush=False)
 
 
-def _open_sqlite(url: URL, timeout_seconds: float, pool_size: int, *, pool_timeout: float = 30.0) -> Engine:
+def _open_sqlite(
+    url: URL, timeout_seconds: float, pool_size: int, *, pool_timeout: float = 30.0, waits_for_disk: bool = True
+) -> Engine:
     folder = Path(str(url.database)).expanduser().parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -166,15 +173,21 @@ def _open_sqlite(url: URL, timeout_seconds: float, pool_size: int, *, pool_timeo
         pool_timeout=pool_timeout,
         connect_args={"timeout": timeout_seconds, "isolation_level": None, "check_same_thread": False},
     )
-    event.listen(engine, "connect", _prepare_sqlite_connection)
+    synchronous = "FULL" if waits_for_disk else "NORMAL"
+    event.listen(engine, "connect", partial(_prepare_sqlite_connection, synchronous=synchronous))
     event.listen(engine, "begin", partial(_begin_sqlite_transaction, patience_ms=round(timeout_seconds * 1000)))
     return engine
 
 
-def _prepare_sqlite_connection(connection: Any, _record: object) -> None:  # noqa: ANN401 -- The driver's connection.
+def _prepare_sqlite_connection(
+    connection: Any,  # noqa: ANN401 -- The driver's connection.
+    _record: object,
+    *,
+    synchronous: str,
+) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute(f"PRAGMA synchronous = {synchronous}")
     cursor.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_AT_MOST}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute(f"PRAGMA cache_size = -{SQLITE_CACHE_KIB}")

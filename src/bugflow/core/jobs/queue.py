@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -81,14 +82,26 @@ def _find_by_key(session: Session, unique_key: str) -> JobRun | None:
     return session.scalars(select(JobRun).where(JobRun.unique_key == unique_key)).first()
 
 
-def has_work(session: Session, *, now: datetime, resend_before: datetime | None = None) -> bool:
-    """Whether an event waits, a run is due (and, with `resend_before`, to be sent), or a lease has ended."""
+@dataclass(frozen=True)
+class Work:
+    """What waits to be done."""
+
+    events: bool
+    """Something has happened that no job knows of yet."""
+    runs: bool
+    """A run is due."""
+    dead: bool
+    """A run was left behind by a runner that died."""
+
+
+def find_work(session: Session, *, now: datetime, resend_before: datetime | None = None) -> Work:
+    """Return what waits; with `resend_before` a run that was sent since does not."""
     waiting = select(OutboxEvent.id).where(OutboxEvent.dispatched_at.is_(None)).limit(1)
     due = select(JobRun.id).where(JobRun.state == "queued", JobRun.due_at <= now).limit(1)
     if resend_before is not None:
         due = due.where(_unsent(resend_before))
     dead = select(JobRun.id).where(JobRun.state == "running", JobRun.lease_until < now).limit(1)
-    return any(session.scalar(statement) is not None for statement in (waiting, due, dead))
+    return Work(*(session.scalar(statement) is not None for statement in (waiting, due, dead)))
 
 
 def dispatch_events(session: Session, registry: JobRegistry, *, now: datetime) -> int:

@@ -12,7 +12,7 @@ from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
 from bugflow.core.jobs.definition import JobRegistry
 from bugflow.core.jobs.execution import run_next
-from bugflow.core.jobs.queue import dispatch_events, forget_history, has_work, release_dead, schedule_ticks
+from bugflow.core.jobs.queue import dispatch_events, find_work, forget_history, release_dead, schedule_ticks
 from bugflow.core.jobs.stopping import Stop
 
 log = structlog.get_logger()
@@ -37,7 +37,10 @@ class Housekeeping:
         self._tended_at = self._ticked_at = self._cleaned_at = utc_now() - HOUSEKEEPING
 
     def keep(self, *, resend_before: datetime | None = None) -> bool:
-        """Do what is due; return whether there is a run to do, or to send where `resend_before` is given."""
+        """Do what is due; return whether there is a run to do, or to send where `resend_before` is given.
+
+        Where a run is due already, events wait until none is: then all of them become runs in one transaction.
+        """
         now = utc_now()
         if now - self._tended_at >= TENDING:
             self._database.tend()
@@ -51,12 +54,12 @@ class Housekeeping:
                 forget_history(session, before=now - timedelta(days=self._history_days))
             self._cleaned_at = now
         with self._database.snapshot() as session:
-            if not has_work(session, now=now, resend_before=resend_before):
-                return False
-        with self._database.transaction() as session:
-            release_dead(session, now=now)
-            dispatch_events(session, self._registry, now=now)
-        return True
+            work = find_work(session, now=now, resend_before=resend_before)
+        if work.dead or (work.events and not work.runs):
+            with self._database.transaction() as session:
+                release_dead(session, now=now)
+                dispatch_events(session, self._registry, now=now)
+        return work.events or work.runs or work.dead
 
 
 def repeat_until(stop: Stop, work_once: Callable[[], bool], *, poll_seconds: float) -> None:
