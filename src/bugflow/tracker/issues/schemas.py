@@ -1,6 +1,7 @@
 """What the API takes and gives for issues."""
 
 from datetime import date, datetime
+from functools import cache
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bugflow.tracker.accounts.tables import User
 from bugflow.tracker.issues.queries import IssueView, RelationView
-from bugflow.tracker.issues.tables import Attachment, Comment, IssueChange
+from bugflow.tracker.issues.tables import Attachment, Comment, Issue, IssueChange
 from bugflow.tracker.issues.vocabulary import (
     IssueType,
     Priority,
@@ -129,6 +130,12 @@ class SprintBrief(BaseModel):
     state: str
 
 
+@cache
+def _list_plain_fields(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return which fields of a model are an issue's own columns."""
+    return tuple(name for name in model.model_fields if hasattr(Issue, name))
+
+
 class IssueRead(BaseModel):
     """An issue."""
 
@@ -169,7 +176,7 @@ class IssueRead(BaseModel):
     def of(cls, view: IssueView) -> Self:
         """Return an issue as the API shows it."""
         issue = view.issue
-        plain = {name: getattr(issue, name) for name in cls.model_fields if hasattr(issue, name)}
+        plain = {name: getattr(issue, name) for name in _list_plain_fields(cls)}
         return cls.model_validate(
             plain
             | {
