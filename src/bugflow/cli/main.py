@@ -28,6 +28,7 @@ COMMANDS = {
     "backup": "backups:backup",
     "restore": "backups:restore",
     "doctor": "doctor:doctor",
+    "evaluate": "evaluation:app",
 }
 """Where each command is: a module of this package, and a function or a group in it."""
 

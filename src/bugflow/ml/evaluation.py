@@ -1,0 +1,120 @@
+"""How good probabilities are, with intervals, and whether one model is better than another."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from bugflow.ml.calibration import Thresholds
+from bugflow.ml.contract import Probabilities
+
+BINS = 15
+RESAMPLES = 1000
+MIDDLE = (2.5, 97.5)
+"""Percentiles of a 95 % interval."""
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """How well one label was found: shares in [0, 1], 0 where there was nothing to find or nothing said."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How good a model was on reports it had not seen; shares in [0, 1].
+
+    Attributes:
+        accuracy_interval: 95 %, by bootstrap over the reports.
+        macro_f1: Mean of the F1 of the labels that occur.
+        ece: Expected calibration error over 15 bins of equal width.
+        coverage: The share of reports about which it spoke.
+        selective_precision: How often it was right where it spoke; none where it never did.
+    """
+
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    macro_f1: float
+    ece: float
+    coverage: float
+    selective_precision: float | None
+    by_class: tuple[ClassScores, ...]
+
+
+def score(
+    probabilities: Probabilities,
+    truth: NDArray[np.int_],
+    classes: tuple[str, ...],
+    thresholds: Thresholds,
+    *,
+    seed: int = 0,
+) -> Scores:
+    """Return how good probabilities are.
+
+    Args:
+        probabilities: Shape (reports, classes), at least one report.
+        truth: The column of each report's label, -1 for a label that the model does not know, which counts as wrong.
+        classes: The labels of the columns.
+        thresholds: From which probability on it speaks.
+        seed: Of the bootstrap.
+    """
+    best = probabilities.argmax(axis=1)
+    right = best == truth
+    spoken = thresholds.speaks(probabilities)
+    by_class = tuple(_score_class(best, truth, column, label) for column, label in enumerate(classes))
+    occurring = [each.f1 for each in by_class if each.support]
+    return Scores(
+        accuracy=float(right.mean()),
+        accuracy_interval=_interval(right, seed),
+        macro_f1=float(np.mean(occurring)) if occurring else 0.0,
+        ece=calibration_error(probabilities.max(axis=1), right),
+        coverage=float(spoken.mean()),
+        selective_precision=float(right[spoken].mean()) if spoken.any() else None,
+        by_class=by_class,
+    )
+
+
+def _score_class(best: NDArray[np.int_], truth: NDArray[np.int_], column: int, label: str) -> ClassScores:
+    said, is_so = best == column, truth == column
+    found = int((said & is_so).sum())
+    precision, recall = found / max(1, int(said.sum())), found / max(1, int(is_so.sum()))
+    f1 = 2 * precision * recall / (precision + recall) if found else 0.0
+    return ClassScores(label, precision, recall, f1, int(is_so.sum()))
+
+
+def _interval(right: NDArray[np.bool_], seed: int) -> tuple[float, float]:
+    hits = np.random.default_rng(seed).binomial(len(right), right.mean(), size=RESAMPLES) / len(right)
+    low, high = np.percentile(hits, MIDDLE)
+    return float(low), float(high)
+
+
+def calibration_error(sureness: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Return by how much sureness and being right differ on average, in [0, 1].
+
+    Source: Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015.
+    """
+    bins = np.minimum((sureness * BINS).astype(np.int_), BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    gaps = np.abs(np.bincount(bins, sureness, BINS) - np.bincount(bins, right, BINS))
+    return float(gaps.sum() / counts.sum())
+
+
+def compare_paired(right: NDArray[np.bool_], other_right: NDArray[np.bool_]) -> float:
+    """Return how probable a difference as large as this is by chance: McNemar's exact test, two-sided.
+
+    Args:
+        right: Whether one model was right about each report.
+        other_right: Whether the other was, about the same reports.
+
+    Source: McNemar, Note on the sampling error of the difference between correlated proportions, Psychometrika 1947.
+    """
+    only, only_other = int((right & ~other_right).sum()), int((other_right & ~right).sum())
+    if only + only_other == 0:
+        return 1.0
+    return float(binomtest(only, only + only_other).pvalue)

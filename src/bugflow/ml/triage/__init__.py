@@ -1,0 +1,1 @@
+"""Severity, team, component and priority of a report."""

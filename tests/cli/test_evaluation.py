@@ -1,0 +1,61 @@
+"""`bugflow evaluate`, as a person and as a program use it."""
+
+import json
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from bugflow.cli.context import report_errors
+from bugflow.cli.main import app
+
+
+def write_reports(path: Path, count: int = 600) -> Path:
+    words = {"critical": "crash on start", "high": "error in the log", "low": "typo in a label"}
+    labels = [list(words)[number % 3] for number in range(count)]
+    titles = [f"{words[label]} of part {number}" for number, label in enumerate(labels)]
+    pl.DataFrame({"title": titles, "severity": labels}).write_parquet(path)
+    return path
+
+
+def run(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("sys.argv", ["bugflow", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(report_errors(app))
+    return int(ended.value.code or 0)
+
+
+def test_figures_are_printed_for_people_and_written_for_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = write_reports(tmp_path / "reports.parquet"), tmp_path / "figures.json"
+    arguments = ("evaluate", "triage", "--data", str(data), "--target", "severity", "--json", str(out))
+    assert run(*arguments, monkeypatch=monkeypatch) == 0
+    assert "keyword" in capsys.readouterr().out
+    figures = json.loads(out.read_text())
+    assert {"n_train", "n_test", "classes", "majority_accuracy", "results", "best"} <= figures.keys()
+    assert (figures["n_train"], figures["n_test"]) == (420, 90)
+    assert list(figures["results"]) == ["majority", "keyword", "linear"]
+    wanted = {"accuracy", "macro_f1", "selective_precision", "coverage", "ece", "train_seconds", "ms_per_report"}
+    assert all(wanted <= result.keys() for result in figures["results"].values())
+    assert figures["results"]["linear"]["accuracy"] == 1.0
+    assert figures["results"]["linear"]["coverage"] > 0.9
+
+
+def test_one_back_end_is_tried_beside_the_baselines_and_printed_as_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_reports(tmp_path / "reports.parquet")
+    arguments = ("--data", str(data), "--target", "severity", "--backend", "keyword", "--json", "-")
+    assert run("evaluate", "triage", *arguments, monkeypatch=monkeypatch) == 0
+    assert list(json.loads(capsys.readouterr().out)["results"]) == ["majority", "keyword"]
+
+
+def test_an_unknown_back_end_is_refused_with_those_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_reports(tmp_path / "reports.parquet")
+    arguments = ("--data", str(data), "--target", "severity", "--backend", "oracle")
+    assert run("evaluate", "triage", *arguments, monkeypatch=monkeypatch) == 2
+    assert "majority, keyword, linear" in capsys.readouterr().err
