@@ -12,12 +12,16 @@ _HEADINGS = frozenset(
     actual behavior|actual behaviour|actual result|actual results|actual|current behavior|current behaviour
     what did you expect to happen|what happened|what did you do|what did you see instead|what went wrong
     what did you expect to see|observed behavior|observed behaviour|observed results
-    describe the bug|description|bug description|issue description|problem|problem description|issue|summary|overview
-    test case|testcase|test code|code|minimal reproduction|sample code|code sample|reproducible example|i tried this code
+    describe the bug|description|bug description
+    issue description|problem|problem description|issue|summary|overview
+    result|results|actual outcome|expected outcome|test steps|steps to test|associated helpdesk ticket
+    test case|testcase|test code|code|minimal reproduction|sample code|code sample
+    reproducible example|i tried this code
     environment|your environment|system information|versions|version information|meta|backtrace|stack trace
     screenshots|screenshot|logs|log|log output|relevant log output|console output|output|details|more details
     additional context|additional information|additional info|additional notes|notes|note|other information|context
-    possible solution|possible fix|prerequisites|checklist|contact details|code of conduct|are you willing to submit a pr
+    possible solution|possible fix|prerequisites|checklist|contact details|code of conduct
+    are you willing to submit a pr
     instead, this happened|i expected to see this happen|describe the solution you'd like
     """.strip()
     .replace("\n", "|")
@@ -25,7 +29,7 @@ _HEADINGS = frozenset(
 )
 _KNOWN_HEADINGS = frozenset(heading.strip() for heading in _HEADINGS)
 _LONGEST_HEADING = max(map(len, _KNOWN_HEADINGS))
-_HEADING_MARKS = re.compile(r"\s*+(?:#{1,6}+|h[1-6]\.\s|={1,6}+|[*_]{1,3}+|\d{1,2}+[.)]\s)?[\s*_]*+")
+_HEADING_MARKS = re.compile(r"\s*+(?:#{2,6}+|#\s|h[1-6]\.\s?|={1,6}+|[*_]{1,3}+|\d{1,2}+[.)]\s)?[\s*_]*+")
 _WHOLE_LINE = re.compile(
     r"\s*+(?:[*-]{1,3}+\s)?(?:"
     r"user-?agent:\s|build(?:\s(?:id|identifier|date))?:\s|reproducib(?:le|ility):\s|mozilla/\d\.\d\s\("

@@ -6,6 +6,8 @@ import unicodedata
 
 # Zero-width and direction marks, byte-order mark, soft hyphen, and controls but for tab and line feed.
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
+_STRETCH = re.compile(r".{1,500}(?=\s)|.{1,500}", re.DOTALL)
+"""Cut before white space where there is some: the library's sorting of combining marks takes quadratic time."""
 _TAGS = (
     "a|abbr|b|big|blockquote|body|br|center|cite|code|dd|del|details|div|dl|dt|em|font|form|h[1-6]|head|hr|html|i|img"
     "|ins|kbd|li|mark|ol|p|pre|q|s|samp|small|span|strike|strong|style|sub|summary|sup|table|tbody|td|tfoot|th|thead"
@@ -13,7 +15,7 @@ _TAGS = (
 )
 # Known names and proper attributes only: `a <b && c> d` and `List<String>` are no tags.
 _TAG = re.compile(
-    rf"</?(?:{_TAGS})(?![\w:-])"
+    rf"<(?=[/a-z])/?(?:{_TAGS})(?![\w:-])"
     r"(?:\s++[\w:@.-]++(?:\s*+=\s*+(?:\"[^\"<>]*+\"|'[^'<>]*+'|[^\s\"'<>]++))?+)*+\s*+/?>",
     re.IGNORECASE,
 )
@@ -26,7 +28,7 @@ _JIRA_MENTION = re.compile(r"\[~[^\[\]\n]{1,80}+\]")
 _URL = re.compile(r"\b(?:https?|ftp|file|chrome|resource)://[^\s<>\"'()\[\]{}|]++|\bwww\.[^\s<>\"'()\[\]{}|]++")
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)++")
 _JIRA_MARK = re.compile(
-    r"\{(?:color|quote|panel|code|noformat|anchor|expand|section|column)(?::[^{}\n]{0,200}+)?\}|\{\{\{?|\}\}\}?"
+    r"\{(?:color|quote|panel|html|code|noformat|anchor|expand|section|column)(?::[^{}\n]{0,200}+)?\}|\{\{\{?|\}\}\}?"
 )
 _EMPHASIS = re.compile(r"[*_]{2,}+|'{2,}+|`++|~{2,}+")
 
@@ -39,7 +41,8 @@ def normalise(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii():
         return _INVISIBLE.sub("", text) if not text.isprintable() else text
-    return unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    stretches = _STRETCH.findall(_INVISIBLE.sub("", text))
+    return "".join(unicodedata.normalize("NFC", stretch) for stretch in stretches)
 
 
 def strip_markup(text: str) -> str:

@@ -24,7 +24,9 @@ _LOG_PREFIX = re.compile(
 )
 _FRAME = re.compile(
     r"\s*+(?:"
-    r"at\s++(?:async\s++|new\s++)?[\w.$<>/\[\]`~@+,-]{1,200}+(?:\s\[as\s[\w.$]++\])?\s?\("  # Java, C#, V8
+    r"at\s++(?=[^\s(]*+\()[\w$]++[.:/][\w.$<>/\[\]`~@+,:-]{1,200}+\("  # Java, C#
+    r"|at\s++(?:async\s++|new\s++)?[\w.$<>/\[\]#-]{1,200}+(?:\s\[as\s[\w.$]++\])?"  # V8
+    r"\s\((?:[^()\n]{0,250}:\d++\)|native\)|<anonymous>|eval\sat\s|index\s)"
     r"|at\s++(?:async\s++)?\S{0,200}?:\d++(?::\d++)?\)?\s*$"  # V8 without a name, Rust's place
     r"|\.\.\.\s\d++\s(?:more|common\sframes\somitted)"
     r"|Traceback\s\(most\srecent\scall\slast\)|During\shandling\sof\sthe\sabove\sexception"
@@ -47,6 +49,7 @@ _MESSAGE = re.compile(
     r"Caused\sby:\s|Exception\sin\sthread\s|(?:Fatal|Unhandled|Uncaught)\s(?:exception|error)\b"
     r"|(?:Uncaught\s|org\.|com\.|java\.)?(?:[A-Za-z_][\w$]*+(?:\.|::|\\))*+"
     r"[A-Z]\w{0,80}(?:Exception|Error|Exit|Interrupt|Warning)(?:\s\[\w++\])?(?::\s|\s*$)"
+    r"|(?:Error|Exception):\s++\S"
     r"|panic:\s|thread\s'[^'\n]{0,80}+'\s(?:\(\d++\)\s)?panicked\sat\s"
     r"|PHP\s(?:Fatal|Parse)\s|FATAL\sEXCEPTION:|ERROR:\s\w{1,40}Sanitizer:|signal\s\d++\s\(SIG"
     r"|Program\sreceived\ssignal\s|\S{1,250}?:\d++:in\s[`'][^\n]{1,200}?['`]:\s[^\n]*\(\w*Error\)"
