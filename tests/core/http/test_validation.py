@@ -210,3 +210,16 @@ def test_our_own_sentences_have_a_type_too(installation: Installation) -> None:
     body = {"project": "WEB", "title": "It fails", "severity": "apocalyptic"}
     [error] = installation.refuse("tester", "POST", "/api/v1/issues", 422, json=body)["errors"]
     assert (error["field"], error["type"]) == ("severity", "value_error")
+
+
+@pytest.mark.parametrize(
+    ("body", "rest"),
+    [
+        ({"title": "", "project": 1}, " There is 1 more problem."),
+        ({"title": "", "project": 1, "labels": 1}, " There are 2 more problems."),
+    ],
+)
+def test_further_problems_are_counted(installation: Installation, body: dict[str, Any], rest: str) -> None:
+    answer = installation.client.post("/api/v1/issues", json=body, headers=installation.sign_in("tester")).json()
+    assert answer["detail"].endswith(rest)
+    assert len(answer["errors"]) == int(rest.split()[2]) + 1

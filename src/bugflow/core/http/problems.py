@@ -140,10 +140,15 @@ def describe_validation(error: RequestValidationError) -> Problem:
     """Describe what is wrong with the input, field by field; the input itself is not repeated."""
     problems = [describe_field(each) for each in error.errors()]
     first = problems[0]
-    more = f" There are {len(problems) - 1} more problems." if len(problems) > 1 else ""
-    detail = f"The request is not valid. {first.field}: {first.problem}{more}"
+    detail = f"The request is not valid. {first.field}: {first.problem}{_count_more(len(problems) - 1)}"
     members = {"errors": [asdict(each) for each in problems]}
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, members=members)
+
+
+def _count_more(count: int) -> str:
+    if count == 0:
+        return ""
+    return " There is 1 more problem." if count == 1 else f" There are {count} more problems."
 
 
 def describe_http_error(error: HTTPException, request: Request) -> Problem:
