@@ -69,7 +69,7 @@ def _find_actor(request: Request, token: str | None, settings: Settings, session
     if token:
         return _find_by_token(session, token, settings=settings, address=address)
     cookie = request.cookies.get(SESSION_COOKIE)
-    return _find_by_cookie(session, cookie, address=address) if cookie else None
+    return find_actor_by_cookie(session, cookie, address=address) if cookie else None
 
 
 def _find_by_token(session: Session, token: str, *, settings: Settings, address: str | None) -> Actor | None:
@@ -83,7 +83,8 @@ def _find_by_token(session: Session, token: str, *, settings: Settings, address:
     return build_actor(signed_in, origin="api", address=address) if signed_in is not None else None
 
 
-def _find_by_cookie(session: Session, cookie: str, *, address: str | None) -> Actor | None:
+def find_actor_by_cookie(session: Session, cookie: str, *, address: str | None) -> Actor | None:
+    """Return whose browser session it is, unless it has ended."""
     user = find_user_by_web_session(session, cookie, now=utc_now())
     return build_actor(user, origin="web", address=address) if user is not None else None
 

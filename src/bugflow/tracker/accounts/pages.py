@@ -1,25 +1,31 @@
 """Signing in and out in the browser."""
 
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
 from bugflow.core.clock import utc_now
-from bugflow.core.database import Database
 from bugflow.core.errors import BugFlowError, UnavailableError
-from bugflow.core.http.dependencies import ClientAddressDep, DatabaseDep, SettingsDep, find_settings
+from bugflow.core.http.dependencies import (
+    ClientAddressDep,
+    DatabaseDep,
+    SettingsDep,
+    find_client_address,
+    find_database,
+    find_settings,
+)
 from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.acting import build_actor
 from bugflow.tracker.accounts.actor import Actor
-from bugflow.tracker.accounts.dependencies import SESSION_COOKIE, ActorDep, require_same_site
-from bugflow.tracker.accounts.queries import has_users
-from bugflow.tracker.accounts.signing_in import (
-    check_credentials,
-    end_sign_in,
-    find_user_by_web_session,
-    start_web_session,
+from bugflow.tracker.accounts.dependencies import (
+    SESSION_COOKIE,
+    ActorDep,
+    find_actor_by_cookie,
+    require_same_site,
 )
+from bugflow.tracker.accounts.queries import has_users
+from bugflow.tracker.accounts.signing_in import check_credentials, end_sign_in, start_web_session
 from bugflow.tracker.accounts.signing_in_api import HasherDep, ThrottleDep
 from bugflow.tracker.accounts.tables import User
 from bugflow.web.addresses import local_address
@@ -53,13 +59,11 @@ PAGE_DEPENDENCIES = (Depends(keep_own_form), Depends(remember_viewer))
 
 def find_viewer(request: Request) -> Actor | None:
     """Return who is signed in, for a page that no endpoint has looked up its reader for; nobody's limit counts it."""
-    token = request.cookies.get(SESSION_COOKIE)
-    if not token:
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if not cookie:
         return None
-    database = cast("Database", request.app.state.database)
-    with database.snapshot() as session:
-        user = find_user_by_web_session(session, token, now=utc_now())
-        return build_actor(user, origin="web") if user is not None else None
+    with find_database(request).snapshot() as session:
+        return find_actor_by_cookie(session, cookie, address=find_client_address(request))
 
 
 @router.get("/sign-in")
