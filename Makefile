@@ -15,9 +15,9 @@ demo: $(VENV)/.server
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
-test-postgresql: $(VENV)/.dev
+test-postgresql: $(VENV)/.dev  # Learning has no database: its tests run once.
 	BUGFLOW_TEST_DATABASE_URL=$${BUGFLOW_TEST_DATABASE_URL:-postgresql://postgres@127.0.0.1:5432/postgres} \
-		$(BIN)/python -m pytest -n 2 $(ARGS)
+		$(BIN)/python -m pytest -n 2 --ignore tests/ml --ignore tests/docs --ignore tests/architecture $(ARGS)
 
 check: lint types imports test
 
@@ -49,9 +49,9 @@ endif
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 ifdef UV
-	uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[dev,s3]'
+	uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[dev,s3,train,offline]'
 else
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,s3]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,s3,train,offline]'
 endif
 	touch $@ $(VENV)/.server
 

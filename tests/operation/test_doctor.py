@@ -24,6 +24,7 @@ from bugflow.tracker.audit.tables import AuditEntry
 from bugflow.tracker.issues.tables import Attachment, Issue
 from bugflow.tracker.issues.text_index import delete_left_over_rows, reindex_after
 from factories.app import Installation
+from factories.encoders import write_weights
 from factories.runners import BROKERS
 from factories.settings import build_settings
 
@@ -342,3 +343,37 @@ def test_the_newest_issue_of_a_large_table_is_indexed_too(database: Database, in
 def test_the_user_name_is_known_without_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("USER", raising=False)
     assert str(os.geteuid()) in examine(Path("/proc"), "home")["home"].advice
+
+
+def test_a_machine_without_an_encoder_is_told_that_words_alone_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("bugflow.ml.encoder.weights.PACKAGE", "no_such_package")
+    found = examine(tmp_path, "encoder")["encoder"]
+    assert (found.level, "words alone" in found.found, "offline" in found.advice) == ("information", True, True)
+
+
+def test_an_encoder_that_is_wanted_and_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    found = examine(tmp_path, "encoder", encoder="some/encoder")["encoder"]
+    assert (found.level, "some/encoder" in found.found, "BUGFLOW_ENCODER" in found.advice) == ("warning", True, True)
+
+
+def test_weights_that_are_not_prepared_are_told_with_the_command_that_does(tmp_path: Path) -> None:
+    weights = write_weights(tmp_path / "weights")
+    found = examine(tmp_path, "encoder", encoder=str(weights))["encoder"]
+    assert (found.level, "bugflow encoder prepare" in found.advice) == ("information", True)
+
+
+def test_weights_that_cannot_be_prepared_here_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bugflow.ml.encoder.preparation.LIBRARIES", ("no_such_library",))
+    weights = write_weights(tmp_path / "weights")
+    found = examine(tmp_path, "encoder", encoder=str(weights))["encoder"]
+    assert (found.level, "no_such_library" in found.found, "train" in found.advice) == ("warning", True, True)
+
+
+def test_a_folder_that_is_no_encoder_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "encoder.json").write_text("{}")
+    found = examine(tmp_path, "encoder", encoder=str(tmp_path))["encoder"]
+    assert (found.level, "encoder.json" in found.found) == ("failure", True)

@@ -1,7 +1,7 @@
 """Every setting of BugFlow, read from `BUGFLOW_*` environment variables; documented in docs/reference/settings.md."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +10,7 @@ from bugflow.core.errors import InvalidError
 
 DEMO_SECRET = "bugflow-demo-secret-that-everybody-knows"  # noqa: S105 -- Refused outside the demo.
 SHORTEST_SECRET = 32
+PredictedField = Literal["severity", "team", "component", "priority"]
 
 
 METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -109,6 +110,34 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field(default="BugFlow <bugflow@localhost>", description="Sender of e-mails.")
     metrics: bool = Field(default=True, description="Serve Prometheus metrics at /metrics.")
+    encoder: str = Field(
+        default="",
+        description="Folder with an encoder's weights or a prepared encoder, or a name on the Hugging Face hub; "
+        "empty takes the packaged weights, or those in the hub's cache.",
+    )
+    predictions: bool = Field(default=True, description="Ask models about reports; off, nothing is predicted.")
+    predicted_fields: list[PredictedField] = Field(
+        default_factory=lambda: list(get_args(PredictedField)),
+        description="Which fields (JSON list) are predicted; a field that is left out is switched off.",
+    )
+    prediction_timeout_seconds: float = Field(
+        default=2.0, gt=0, description="After this long the keyword rules answer in a model's place."
+    )
+    prediction_failures: int = Field(
+        default=5, ge=1, description="After so many failures in a row a model is left alone for a while."
+    )
+    prediction_pause_seconds: float = Field(
+        default=30.0, gt=0, description="How long a model that fails is left alone before it is tried again."
+    )
+    starter_models: bool = Field(
+        default=True, description="Use the models that come with BugFlow until there are own ones."
+    )
+    model_cache_seconds: float = Field(
+        default=3600.0, gt=0, description="How long a project's own model stays in memory without being asked."
+    )
+    model_poll_seconds: float = Field(
+        default=5.0, gt=0, description="How often a server looks whether another model is to be used."
+    )
 
     @property
     def resolved_database_url(self) -> str:
@@ -119,6 +148,11 @@ class Settings(BaseSettings):
     def resolved_storage_url(self) -> str:
         """The storage's address, with the default filled in."""
         return self.storage_url or (self.home.expanduser().absolute() / "files").as_uri()
+
+    @property
+    def models_folder(self) -> Path:
+        """Where models and prepared encoders are kept."""
+        return self.home.expanduser().absolute() / "models"
 
     def require_own_secret(self) -> None:
         """Refuse the well-known or a short secret outside the demo.

@@ -13,12 +13,25 @@ from bugflow.core.settings import Settings
 from bugflow.core.storage import open_storage
 from bugflow.migrations import find_schema_version, head_version
 from bugflow.operation.doctor.database import examine_contents, examine_database, find_missing_file
+from bugflow.operation.doctor.encoder import examine_encoder
 from bugflow.operation.doctor.files import examine_attachments, examine_storage
 from bugflow.operation.doctor.findings import Finding, fail, note
 from bugflow.operation.doctor.services import examine_broker, examine_jobs, examine_mail
 from bugflow.operation.doctor.settings import examine_home, examine_program, examine_settings
 
-GROUPS = ("program", "settings", "home", "database", "contents", "storage", "attachments", "broker", "jobs", "mail")
+GROUPS = (
+    "program",
+    "settings",
+    "home",
+    "database",
+    "contents",
+    "storage",
+    "attachments",
+    "broker",
+    "jobs",
+    "mail",
+    "encoder",
+)
 NEED_DATABASE = frozenset({"contents", "attachments", "jobs"})
 DATABASE_TIMEOUT_SECONDS = 5.0
 
@@ -89,6 +102,7 @@ class Examination:
             "storage": lambda: examine_storage(settings, open_storage(settings.resolved_storage_url)),
             "broker": lambda: examine_broker(settings),
             "mail": lambda: examine_mail(settings, recipient=self.recipient),
+            "encoder": lambda: examine_encoder(settings),
         }
         if database is not None:
             steps |= {
