@@ -11,6 +11,11 @@ from bugflow.cli.context import report_errors
 from bugflow.cli.main import app
 
 
+@pytest.fixture(autouse=True)
+def no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUGFLOW_ENCODER", "nobody/has-this")
+
+
 def write_reports(path: Path, count: int = 600) -> Path:
     words = {"critical": "crash on start", "high": "error in the log", "low": "typo in a label"}
     labels = [list(words)[number % 3] for number in range(count)]
@@ -36,7 +41,7 @@ def test_figures_are_printed_for_people_and_written_for_programs(
     figures = json.loads(out.read_text())
     assert {"n_train", "n_test", "classes", "majority_accuracy", "results", "best"} <= figures.keys()
     assert (figures["n_train"], figures["n_test"]) == (420, 90)
-    assert list(figures["results"]) == ["majority", "keyword", "linear"]
+    assert list(figures["results"]) == ["majority", "keyword", "tfidf", "linear", "presence", "ensemble"]
     wanted = {"accuracy", "macro_f1", "selective_precision", "coverage", "ece", "train_seconds", "ms_per_report"}
     assert all(wanted <= result.keys() for result in figures["results"].values())
     assert figures["results"]["linear"]["accuracy"] == 1.0
@@ -49,7 +54,7 @@ def test_one_back_end_is_tried_beside_the_baselines_and_printed_as_json(
     data = write_reports(tmp_path / "reports.parquet")
     arguments = ("--data", str(data), "--target", "severity", "--backend", "keyword", "--json", "-")
     assert run("evaluate", "triage", *arguments, monkeypatch=monkeypatch) == 0
-    assert list(json.loads(capsys.readouterr().out)["results"]) == ["majority", "keyword"]
+    assert list(json.loads(capsys.readouterr().out)["results"]) == ["majority", "keyword", "tfidf"]
 
 
 def test_an_unknown_back_end_is_refused_with_those_there_are(
@@ -58,4 +63,14 @@ def test_an_unknown_back_end_is_refused_with_those_there_are(
     data = write_reports(tmp_path / "reports.parquet")
     arguments = ("--data", str(data), "--target", "severity", "--backend", "oracle")
     assert run("evaluate", "triage", *arguments, monkeypatch=monkeypatch) == 2
-    assert "majority, keyword, linear" in capsys.readouterr().err
+    assert "majority, keyword, tfidf, linear" in capsys.readouterr().err
+
+
+def test_a_missing_encoder_is_said_and_words_alone_are_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--data", str(write_reports(tmp_path / "reports.parquet")), "--target", "severity", "--json", "-")
+    assert run("evaluate", "triage", *arguments, monkeypatch=monkeypatch) == 0
+    told = capsys.readouterr()
+    assert "nobody/has-this" in told.err
+    assert "encoder" not in json.loads(told.out)["results"]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bugflow.ml.calibration import choose_thresholds, fit_temperature, index_labels, scale_temperature
-from bugflow.ml.evaluation import calibration_error, compare_paired, score
+from bugflow.ml.calibration import choose_thresholds, fit_pool, index_labels
+from bugflow.ml.evaluation import calibration_error, compare_macro_f1, compare_paired, score
 
 
 def draw(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -15,25 +15,59 @@ def draw(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return probabilities, truth
 
 
+def distort(probabilities: np.ndarray, power: float, shares: tuple[float, float, float] = (1, 1, 1)) -> np.ndarray:
+    changed = probabilities**power * np.array(shares)
+    return np.asarray(changed / changed.sum(axis=1, keepdims=True))
+
+
 def test_calibrated_probabilities_are_left_as_they_are() -> None:
     probabilities, truth = draw(4000)
-    assert fit_temperature(probabilities, truth) == pytest.approx(1.0, abs=0.1)
+    pool = fit_pool([probabilities], truth)
+    assert pool.weights == pytest.approx([1.0], abs=0.1)
+    assert pool.biases == pytest.approx([0, 0, 0], abs=0.15)
 
 
-@pytest.mark.parametrize("temperature", [0.4, 2.5])
-def test_a_model_too_sure_or_too_shy_is_set_right(temperature: float) -> None:
+@pytest.mark.parametrize("power", [0.4, 2.5])
+def test_a_model_too_sure_or_too_shy_is_set_right(power: float) -> None:
     probabilities, truth = draw(4000)
-    distorted = scale_temperature(probabilities, temperature)
-    found = fit_temperature(distorted, truth)
-    assert found == pytest.approx(1 / temperature, rel=0.1)
-    mended = scale_temperature(distorted, found)
-    np.testing.assert_array_equal(mended.argmax(axis=1), probabilities.argmax(axis=1))
+    distorted = distort(probabilities, power)
+    pool = fit_pool([distorted], truth, biased=False)
+    assert pool.weights == pytest.approx([1 / power], rel=0.1)
+    mended = pool.combine([distorted])
+    np.testing.assert_array_equal(mended.argmax(axis=1), distorted.argmax(axis=1))
     assert np.allclose(mended.sum(axis=1), 1)
+
+
+def test_a_label_that_became_more_frequent_is_said_more_often() -> None:
+    probabilities, truth = draw(4000)
+    distorted = distort(probabilities, 1.0, (0.1, 1, 1))
+    found = fit_pool([distorted], truth).combine([distorted])
+    before, after = (distorted.argmax(axis=1) == truth).mean(), (found.argmax(axis=1) == truth).mean()
+    assert after > before + 0.05
+    assert found.mean(axis=0) == pytest.approx(np.bincount(truth) / len(truth), abs=0.02)
+
+
+def test_a_member_that_knows_nothing_is_hardly_heard() -> None:
+    probabilities, truth = draw(4000)
+    guesses, _ = draw(4000, seed=99)
+    knowing, guessing = fit_pool([probabilities, guesses], truth).weights
+    assert knowing == pytest.approx(1.0, abs=0.1)
+    assert guessing < 0.1
+
+
+def test_two_members_that_know_different_things_are_better_together() -> None:
+    probabilities, truth = draw(6000)
+    noise = np.random.default_rng(5).normal(0, 1.5, size=(2, *probabilities.shape))
+    first, second = (distort(probabilities * np.exp(each), 1.0) for each in noise)
+    fitted, unseen = slice(0, 3000), slice(3000, None)
+    pool = fit_pool([first[fitted], second[fitted]], truth[fitted])
+    together = (pool.combine([first[unseen], second[unseen]]).argmax(axis=1) == truth[unseen]).mean()
+    assert together > max((each[unseen].argmax(axis=1) == truth[unseen]).mean() for each in (first, second)) + 0.01
 
 
 def test_nothing_known_leaves_probabilities_alone() -> None:
     probabilities, _ = draw(10)
-    assert fit_temperature(probabilities, np.full(10, -1)) == 1.0
+    assert np.allclose(fit_pool([probabilities], np.full(10, -1)).combine([probabilities]), probabilities)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -91,3 +125,11 @@ def test_a_difference_is_compared_where_the_two_disagree() -> None:
     assert compare_paired(right, right) == 1.0
     assert compare_paired(right, np.zeros(100, dtype=bool)) < 1e-20
     assert compare_paired(np.array([True, False]), np.array([False, True])) == 1.0
+
+
+def test_macro_f1_is_compared_over_resampled_reports() -> None:
+    truth = np.array([0] * 160 + [1] * 40)
+    majority, better = np.zeros(200, dtype=int), np.where(np.arange(200) % 10 < 8, truth, 1 - truth)
+    assert compare_macro_f1(majority, majority, truth) == 1.0
+    assert compare_macro_f1(better, majority, truth) < 0.01
+    assert compare_macro_f1(better, np.where(np.arange(200) == 3, 1 - better, better), truth) > 0.2

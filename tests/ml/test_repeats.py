@@ -1,7 +1,7 @@
 from collections.abc import Iterator
 from itertools import count, islice
 
-from bugflow.ml.repeats import find_near_duplicates
+from bugflow.ml.repeats import SeenTexts, find_near_duplicates, sketch_text
 
 REPORT = (
     "The import of a large file stops after a few minutes with a message about memory. I chose the file in the dialog, "
@@ -54,3 +54,12 @@ def test_what_came_long_before_is_forgotten() -> None:
 
     assert list(find_near_duplicates(texts, remembered=2))[-1] is False
     assert list(find_near_duplicates(texts))[-1] is True
+
+
+def test_words_seen_long_ago_are_still_known() -> None:
+    seen = SeenTexts()
+    sketches = [sketch_text(f"Report {number} of many") for number in range(2_000)]
+
+    assert [seen.add(sketch) for sketch in sketches if sketch is not None] == [False] * 2_000
+    assert [seen.add(sketch) for sketch in sketches if sketch is not None] == [True] * 2_000
+    assert sketch_text("?!") is None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 
 from bugflow.ml.contract import Probabilities
 
@@ -15,38 +15,71 @@ LEAST_SPOKEN = 20
 CAUTION = 1.0
 """Standard errors below what was seen: five times in six the true precision is above that."""
 NEVER = np.inf
-_SMALLEST = 1e-12
+_SMALLEST = 1e-6
+PULL = 1.0
+"""How strongly weights and biases are held where they start: as much as one report or so."""
 
 
-def scale_temperature(probabilities: Probabilities, temperature: float) -> Probabilities:
-    """Return probabilities that are less sure (temperature above 1) or surer, in the same order.
+@dataclass(frozen=True)
+class Pool:
+    """Makes one opinion of several: what each member thinks counts by a weight, and each label has a bias.
 
-    Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+    The probabilities are in proportion to `exp(bias) * product of probability ** weight`. With one member and no
+    biases that is temperature scaling. Source: Genest, Zidek, Combining Probability Distributions, Statistical Science
+    1986 (logarithmic pool); Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (temperature); Alexandari
+    et al., Maximum Likelihood with Bias-Corrected Calibration, ICML 2020 (biases, for labels more frequent by now).
+
+    Attributes:
+        weights: Above 0, shape (members,).
+        biases: Shape (classes,).
     """
-    logits = np.log(np.clip(probabilities, _SMALLEST, 1.0)) / temperature
-    logits -= logits.max(axis=1, keepdims=True)
-    scaled = np.exp(logits)
-    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True), dtype=np.float64)
+
+    weights: NDArray[np.float64]
+    biases: NDArray[np.float64]
+
+    def combine(self, members: Sequence[Probabilities]) -> Probabilities:
+        """Return the pooled probabilities of what the members think, each of shape (reports, classes)."""
+        logits = sum((w * _log(each) for w, each in zip(self.weights, members, strict=True)), self.biases)
+        return _softmax(np.asarray(logits))
 
 
-def fit_temperature(probabilities: Probabilities, truth: NDArray[np.int_]) -> float:
-    """Return the temperature in [0.05, 20] under which the truth is most likely.
+def fit_pool(members: Sequence[Probabilities], truth: NDArray[np.int_], *, biased: bool = True) -> Pool:
+    """Return the pool under which the truth is most likely, held near equal weights and no bias where data are few.
 
     Args:
-        probabilities: Of reports that the model was not trained on, shape (reports, classes).
-        truth: The column of each report's label, -1 where the model does not know the label.
+        members: Of reports that no member was trained on, each of shape (reports, classes).
+        truth: The column of each report's label, -1 where the members do not know the label.
+        biased: Whether labels may have biases; without them a single member keeps its order of labels.
     """
     known = truth >= 0
+    n_members, n_classes = len(members), members[0].shape[1]
+    start = np.full(n_members, -np.log(n_members))
     if not known.any():
-        return 1.0
-    rows, columns = np.flatnonzero(known), truth[known]
+        return Pool(np.exp(start), np.zeros(n_classes))
+    logs = [_log(each[known]) for each in members]
+    is_label = np.eye(n_classes)[truth[known]]
 
-    def loss(log_temperature: float) -> float:
-        scaled = scale_temperature(probabilities[rows], float(np.exp(log_temperature)))
-        return float(-np.log(np.clip(scaled[np.arange(len(columns)), columns], _SMALLEST, 1.0)).mean())
+    def loss(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights, biases = np.exp(point[:n_members]), point[n_members:]
+        pooled = _softmax(sum((w * each for w, each in zip(weights, logs, strict=True)), biases))
+        away = point - np.concatenate([start, np.zeros(n_classes)])
+        surprise = -_log(pooled)[is_label.astype(bool)].sum() + PULL * (away @ away) / 2
+        error = pooled - is_label
+        slopes = np.array([w * (error * each).sum() for w, each in zip(weights, logs, strict=True)])
+        gradient = np.concatenate([slopes, error.sum(axis=0) if biased else np.zeros(n_classes)]) + PULL * away
+        return float(surprise), gradient
 
-    found = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
-    return float(np.exp(found.x))
+    found = minimize(loss, np.concatenate([start, np.zeros(n_classes)]), jac=True, method="L-BFGS-B").x
+    return Pool(np.exp(found[:n_members]), found[n_members:])
+
+
+def _log(probabilities: Probabilities) -> NDArray[np.float64]:
+    return np.asarray(np.log(np.clip(probabilities, _SMALLEST, 1.0)))
+
+
+def _softmax(logits: NDArray[np.float64]) -> Probabilities:
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -91,8 +124,15 @@ def choose_thresholds(
         enough = (wilson_lower(right, count, CAUTION) >= target) & (count >= LEAST_SPOKEN)
         enough[:-1] &= sureness[order][:-1] > sureness[order][1:]  # Equal ones speak together or not at all.
         if enough.any():
-            least[label] = sureness[order][np.flatnonzero(enough)[-1]]
+            least[label] = _place_threshold(sureness[order], int(np.flatnonzero(enough)[-1]), target)
     return Thresholds(least, target)
+
+
+def _place_threshold(sureness: NDArray[np.float64], last: int, target: float) -> float:
+    """Return the middle between the last that was sure enough and the next; below all, as low as calibration allows."""
+    if last + 1 < len(sureness):
+        return float(sureness[last] + sureness[last + 1]) / 2
+    return float(min(sureness[last], target))
 
 
 def wilson_lower(right: NDArray[np.int_], count: NDArray[np.int_], z: float) -> NDArray[np.float64]:

@@ -118,3 +118,39 @@ def compare_paired(right: NDArray[np.bool_], other_right: NDArray[np.bool_]) -> 
     if only + only_other == 0:
         return 1.0
     return float(binomtest(only, only + only_other).pvalue)
+
+
+def compare_macro_f1(
+    said: NDArray[np.int_], other_said: NDArray[np.int_], truth: NDArray[np.int_], *, seed: int = 0
+) -> float:
+    """Return how probable a difference in macro-F1 as large as this is by chance, two-sided.
+
+    By paired bootstrap: how often resampled reports turn the difference round, twice; at least 1 in 1,000.
+    Source: Berg-Kirkpatrick, Burkett, Klein, An Empirical Investigation of Statistical Significance in NLP, EMNLP 2012.
+
+    Args:
+        said: The column of the label that one model said of each report.
+        other_said: What the other said.
+        truth: The column of each report's label, -1 for a label that the models do not know.
+        seed: Of the bootstrap.
+    """
+    n_classes = int(max(said.max(), other_said.max(), truth.max())) + 1
+    generator = np.random.default_rng(seed)
+    lead = _macro_f1(said, truth, n_classes) - _macro_f1(other_said, truth, n_classes)
+    if lead == 0:
+        return 1.0
+    turned = 0
+    for _ in range(RESAMPLES):
+        rows = generator.integers(0, len(truth), len(truth))
+        drawn = truth[rows]
+        resampled = _macro_f1(said[rows], drawn, n_classes) - _macro_f1(other_said[rows], drawn, n_classes)
+        turned += bool(resampled * lead <= 0)
+    return min(1.0, 2 * max(turned, 1) / RESAMPLES)
+
+
+def _macro_f1(said: NDArray[np.int_], truth: NDArray[np.int_], n_classes: int) -> float:
+    known = truth[truth >= 0]
+    found = np.bincount(truth[said == truth], minlength=n_classes)
+    both = np.bincount(said, minlength=n_classes) + np.bincount(known, minlength=n_classes)
+    occurring = np.bincount(known, minlength=n_classes) > 0
+    return float((2 * found[occurring] / both[occurring]).mean()) if occurring.any() else 0.0

@@ -30,7 +30,7 @@ _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)++
 _JIRA_MARK = re.compile(
     r"\{(?:color|quote|panel|html|code|noformat|anchor|expand|section|column)(?::[^{}\n]{0,200}+)?\}|\{\{\{?|\}\}\}?"
 )
-_EMPHASIS = re.compile(r"[*_]{2,}+|'{2,}+|`++|~{2,}+")
+_EMPHASIS = re.compile(r"[*_][*_]+|''+|``*|~~+")
 
 
 def normalise(text: str) -> str:

@@ -3,6 +3,7 @@
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
@@ -20,8 +21,36 @@ _WORD = re.compile(r"\w+")
 _CONSTANTS = np.random.default_rng(20_240_229).integers(1, 2**63, size=(2, _BANDS * _ROWS), dtype=np.uint64)
 _FACTORS = (_CONSTANTS[0] | np.uint64(1))[:, None]
 _OFFSETS = _CONSTANTS[1][:, None]
+_BAND_FACTORS = (_CONSTANTS[1] | np.uint64(1)).reshape(_BANDS, _ROWS)
+_BAND_OFFSETS = _CONSTANTS[0, :_BANDS]
+_SEEN_BITS, _SEEN_PLACES = 1 << 28, 8
 
 Signature = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """What is compared of a text that has words.
+
+    Attributes:
+        digest: Of all words; 16 bytes.
+        signature: Shape (60,).
+        bands: 12 numbers; of two texts that are near at least one is the same.
+    """
+
+    digest: bytes
+    signature: Signature
+    bands: tuple[int, ...]
+
+
+def sketch_text(text: str) -> Sketch | None:
+    """Return what is compared of a text, the same in each process; none of a text without words."""
+    words = _WORD.findall(text.casefold())
+    if not words:
+        return None
+    digest = blake2b(" ".join(words).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    signature = _sign(words[:WORDS_LOOKED_AT])
+    return Sketch(digest, signature, _cut_into_bands(signature))
 
 
 def find_near_duplicates(texts: Iterable[str], *, near: float = NEAR, remembered: int = REMEMBERED) -> Iterator[bool]:
@@ -39,24 +68,52 @@ def find_near_duplicates(texts: Iterable[str], *, near: float = NEAR, remembered
         near: In (0, 1], the estimated share of common word pairs; its standard error is 0.05 at 0.8.
         remembered: At least 2.
     """
-    newer, older = _Memory(), _Memory()
+    finder = RepeatFinder(near=near, remembered=remembered)
     for text in texts:
-        words = _WORD.findall(text.casefold())
-        if not words:
-            yield False
-            continue
-        digest = blake2b(" ".join(words).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        if newer.has_exactly(digest) or older.has_exactly(digest):
-            yield True
-            continue
-        signature = _sign(words[:WORDS_LOOKED_AT])
-        keys = _cut_into_bands(signature)
-        is_repeat = any(memory.has_near(signature, keys, near=near) for memory in (newer, older))
-        if not is_repeat:
-            if len(newer) >= max(1, remembered // 2):
-                newer, older = _Memory(), newer
-            newer.add(digest, signature, keys)
-        yield is_repeat
+        sketch = sketch_text(text)
+        yield sketch is not None and finder.add(sketch)
+
+
+class RepeatFinder:
+    """Finds the same in sketches that were made elsewhere, as in other processes."""
+
+    def __init__(self, *, near: float = NEAR, remembered: int = REMEMBERED) -> None:
+        self._near = near
+        self._most = max(1, remembered // 2)
+        self._newer, self._older = _Memory(), _Memory()
+
+    def add(self, sketch: Sketch) -> bool:
+        """Return whether a text repeats an earlier one; if not, remember it."""
+        if self._newer.has(sketch, near=self._near) or self._older.has(sketch, near=self._near):
+            return True
+        if len(self._newer) >= self._most:
+            self._newer, self._older = _Memory(), self._newer
+        self._newer.add(sketch)
+        return False
+
+
+class SeenTexts:
+    """Remembers which texts there were, however many, in 32 MiB.
+
+    Of 5 million texts about one in a million is taken for one seen before that was not.
+    Source: Bloom, Space/time trade-offs in hash coding with allowable errors, 1970; Kirsch, Mitzenmacher, Less hashing,
+    same performance, 2006.
+    """
+
+    def __init__(self) -> None:
+        self._bits = bytearray(_SEEN_BITS // 8)
+
+    def add(self, sketch: Sketch) -> bool:
+        """Remember a text; return whether its words were there before."""
+        first, step = int.from_bytes(sketch.digest[:8], "big"), int.from_bytes(sketch.digest[8:], "big") | 1
+        was_there = True
+        for _ in range(_SEEN_PLACES):
+            place = first % _SEEN_BITS
+            byte, bit = place >> 3, 1 << (place & 7)
+            was_there = was_there and bool(self._bits[byte] & bit)
+            self._bits[byte] |= bit
+            first += step
+        return was_there
 
 
 class _Memory:
@@ -65,24 +122,24 @@ class _Memory:
     def __init__(self) -> None:
         self._digests: set[bytes] = set()
         self._signatures: list[Signature] = []
-        self._by_band: dict[bytes, int] = {}
+        self._by_band: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._signatures)
 
-    def has_exactly(self, digest: bytes) -> bool:
-        return digest in self._digests
-
-    def has_near(self, signature: Signature, keys: list[bytes], *, near: float) -> bool:
-        rows = {self._by_band[key] for key in keys if key in self._by_band}
+    def has(self, sketch: Sketch, *, near: float) -> bool:
+        if sketch.digest in self._digests:
+            return True
+        signature = sketch.signature
+        rows = {self._by_band[band] for band in sketch.bands if band in self._by_band}
         return any(np.count_nonzero(self._signatures[row] == signature) >= near * signature.size for row in rows)
 
-    def add(self, digest: bytes, signature: Signature, keys: list[bytes]) -> None:
-        self._digests.add(digest)
-        for key in keys:
+    def add(self, sketch: Sketch) -> None:
+        self._digests.add(sketch.digest)
+        for band in sketch.bands:
             # The earliest of a band stands for it, which bounds the comparisons.
-            self._by_band.setdefault(key, len(self._signatures))
-        self._signatures.append(signature)
+            self._by_band.setdefault(band, len(self._signatures))
+        self._signatures.append(sketch.signature)
 
 
 def _sign(words: list[str]) -> Signature:
@@ -102,8 +159,6 @@ def _scatter(values: Signature) -> Signature:
     return spread
 
 
-def _cut_into_bands(signature: Signature) -> list[bytes]:
-    return [
-        blake2b(bytes([band]) + signature[band * _ROWS : (band + 1) * _ROWS].tobytes(), digest_size=8).digest()
-        for band in range(_BANDS)
-    ]
+def _cut_into_bands(signature: Signature) -> tuple[int, ...]:
+    mixed = (signature.reshape(_BANDS, _ROWS) * _BAND_FACTORS).sum(axis=1, dtype=np.uint64) + _BAND_OFFSETS
+    return tuple(_scatter(mixed).tolist())

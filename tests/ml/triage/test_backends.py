@@ -1,27 +1,31 @@
 """What every back-end does, whatever it is."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bugflow.ml.contract import Classifier, Report
-from bugflow.ml.triage.baselines import (
-    SEVERITY_MEANINGS,
-    SEVERITY_RULES,
-    TEAM_RULES,
-    KeywordClassifier,
-    MajorityClassifier,
-)
+from bugflow.ml.artifacts import ArtifactError
+from bugflow.ml.contract import Classifier, Learner, Report
+from bugflow.ml.triage.baselines import MajorityClassifier, PlainClassifier
+from bugflow.ml.triage.encoder import EncoderClassifier
+from bugflow.ml.triage.keyword import SEVERITY_MEANINGS, SEVERITY_RULES, TEAM_RULES, KeywordClassifier
 from bugflow.ml.triage.linear import LinearClassifier
+from bugflow.ml.triage.model import MEMBERS
+from bugflow.ml.triage.words import PRESENT
+from factories.encoders import BagEncoder
 
-BACKENDS: dict[str, Callable[[], Classifier]] = {
-    "majority": MajorityClassifier,
+ENCODER = BagEncoder()
+KEPT: dict[str, Callable[[], Classifier]] = {
     "keyword": lambda: KeywordClassifier(SEVERITY_RULES, SEVERITY_MEANINGS),
     "linear": LinearClassifier,
+    "presence": lambda: LinearClassifier(PRESENT),
+    "encoder": lambda: EncoderClassifier(ENCODER),
 }
+BACKENDS: dict[str, Callable[[], Learner]] = {"majority": MajorityClassifier, "tfidf": PlainClassifier, **KEPT}
 TRAINING = [
-    *([(Report("Crash when saving", "The editor crashes."), "critical")] * 12),
+    *([(Report("Crash when saving", "The editor crashes.", {"project": "Editor"}), "critical")] * 12),
     *([(Report("Typo on the start page", "A typo in the text."), "low")] * 20),
     *([(Report("Error in the log", "An error is written."), "high")] * 8),
 ]
@@ -37,12 +41,12 @@ HOSTILE = [
 
 
 @pytest.fixture(params=sorted(BACKENDS))
-def trained(request: pytest.FixtureRequest) -> Classifier:
+def trained(request: pytest.FixtureRequest) -> Learner:
     reports, labels = zip(*TRAINING, strict=True)
     return BACKENDS[request.param]().fit(reports, labels)
 
 
-def test_probabilities_are_of_the_labels_seen_and_sum_to_one(trained: Classifier) -> None:
+def test_probabilities_are_of_the_labels_seen_and_sum_to_one(trained: Learner) -> None:
     assert trained.classes_ == ("critical", "high", "low")
     probabilities = trained.predict_probabilities([report for report, _ in TRAINING])
     assert probabilities.shape == (40, 3)
@@ -50,24 +54,24 @@ def test_probabilities_are_of_the_labels_seen_and_sum_to_one(trained: Classifier
     assert np.allclose(probabilities.sum(axis=1), 1)
 
 
-def test_any_text_has_an_answer(trained: Classifier) -> None:
+def test_any_text_has_an_answer(trained: Learner) -> None:
     probabilities = trained.predict_probabilities(HOSTILE)
     assert np.isfinite(probabilities).all()
     assert np.allclose(probabilities.sum(axis=1), 1)
 
 
-def test_no_report_has_no_answer(trained: Classifier) -> None:
+def test_no_report_has_no_answer(trained: Learner) -> None:
     assert trained.predict_probabilities([]).shape == (0, 3)
 
 
-def test_the_answer_does_not_depend_on_what_is_asked_beside_it(trained: Classifier) -> None:
+def test_the_answer_does_not_depend_on_what_is_asked_beside_it(trained: Learner) -> None:
     reports = [Report("Crash on start"), Report("Typo"), Report("Nothing known")]
     together = trained.predict_probabilities(reports)
     alone = np.vstack([trained.predict_probabilities([each]) for each in reports])
     assert np.allclose(together, alone)
 
 
-@pytest.mark.parametrize("backend", ["keyword", "linear"])
+@pytest.mark.parametrize("backend", sorted(KEPT))
 def test_what_was_learned_is_found_again(backend: str) -> None:
     reports, labels = zip(*TRAINING, strict=True)
     model = BACKENDS[backend]().fit(reports, labels)
@@ -75,11 +79,98 @@ def test_what_was_learned_is_found_again(backend: str) -> None:
     assert [model.classes_[column] for column in found] == ["critical", "low"]
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("backend", ["majority", *sorted(KEPT)])
 def test_training_without_any_word_still_gives_an_answer(backend: str) -> None:
     model = BACKENDS[backend]().fit([Report(""), Report(""), Report("")], ["low", "high", "low"])
     probabilities = model.predict_probabilities([Report("Crash")])
     assert np.allclose(probabilities.sum(axis=1), 1)
+
+
+def train(backend: str) -> Classifier:
+    reports, labels = zip(*TRAINING, strict=True)
+    return KEPT[backend]().fit(reports, labels)
+
+
+@pytest.mark.parametrize("backend", sorted(KEPT))
+def test_a_saved_model_says_what_it_said_before(backend: str, tmp_path: Path) -> None:
+    model = train(backend)
+    model.save(tmp_path)
+    again = MEMBERS[backend].load(tmp_path, encoder=ENCODER)
+    reports = [*HOSTILE, *(report for report, _ in TRAINING[::5])]
+    assert again.classes_ == model.classes_
+    assert np.allclose(again.predict_probabilities(reports), model.predict_probabilities(reports), atol=1e-6)
+    assert again.explain(TRAINING[0][0], "critical") == model.explain(TRAINING[0][0], "critical")
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".safetensors"}
+
+
+@pytest.mark.parametrize("backend", sorted(KEPT))
+def test_the_word_that_decided_is_the_first_reason(backend: str) -> None:
+    model = train(backend)
+    [first, *_] = model.explain(Report("A typo somewhere"), "low")
+    assert first.what.lower() == "typo"
+    assert first.weight > 0
+
+
+@pytest.mark.parametrize("backend", sorted(KEPT))
+def test_reasons_are_few_and_the_weightiest_come_first(backend: str) -> None:
+    model = train(backend)
+    for report in HOSTILE:
+        for label in model.classes_:
+            weights = [abs(reason.weight) for reason in model.explain(report, label, most=3)]
+            assert len(weights) <= 3
+            assert weights == sorted(weights, reverse=True)
+
+
+@pytest.mark.parametrize("backend", sorted(KEPT))
+@pytest.mark.parametrize("damage", ["missing", "cut", "no JSON"])
+def test_a_damaged_file_is_refused(backend: str, damage: str, tmp_path: Path) -> None:
+    train(backend).save(tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        content = path.read_bytes()
+        if damage == "missing":
+            path.unlink()
+        else:
+            path.write_bytes(content[: len(content) // 2] if damage == "cut" else b"[]")
+        with pytest.raises(ArtifactError, match="Train it again"):
+            MEMBERS[backend].load(tmp_path, encoder=ENCODER)
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("backend", ["linear", "presence"])
+def test_the_reasons_of_a_linear_model_add_up_to_its_score(backend: str) -> None:
+    reports, labels = zip(*TRAINING, strict=True)
+    model = LinearClassifier() if backend == "linear" else LinearClassifier(PRESENT)
+    model.fit(reports, labels)
+    for report in (
+        TRAINING[0][0],
+        Report("crash, CRASH! (crashing) typo", "error in the editor the", {"project": "x"}),
+    ):
+        features = model._words.transform([report])
+        for column, label in enumerate(model.classes_):
+            score = float((features @ model._weights[column])[0])
+            assert sum(reason.weight for reason in model.weigh(report, label)) == pytest.approx(score, abs=1e-4)
+
+
+def test_a_field_is_named_as_a_reason() -> None:
+    reasons = train("linear").explain(Report("Crash", fields={"project": "Editor"}), "critical", most=20)
+    assert any((reason.kind, reason.what) == ("field", "project: Editor") and reason.weight > 0 for reason in reasons)
+
+
+def test_another_encoder_than_the_one_trained_with_is_refused(tmp_path: Path) -> None:
+    train("encoder").save(tmp_path)
+    with pytest.raises(ArtifactError, match="there is none"):
+        EncoderClassifier.load(tmp_path)
+    with pytest.raises(ArtifactError, match="'other'"):
+        EncoderClassifier.load(tmp_path, encoder=BagEncoder("other"))
+
+
+def test_all_variants_of_a_report_are_encoded_in_one_call() -> None:
+    encoder = BagEncoder()
+    reports, labels = zip(*TRAINING, strict=True)
+    model = EncoderClassifier(encoder).fit(reports, labels)
+    asked = encoder.calls
+    model.explain(Report("Crash when saving twice", "First. Second. Third."), "critical")
+    assert encoder.calls == asked + 1
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_repeats_undecided_and_rare_labels_are_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("reports.xlsx", b"", "must end in one of"),
+        ("reports.xlsx", b"", "end in one of"),
         ("reports.parquet", b"no parquet", "cannot be learned from"),
         ("reports.csv", b"name,severity\na,low\n", "has no column title"),
         ("reports.csv", b"title,severity\na,low\nb,low\n", "fewer than two values"),

@@ -1,6 +1,5 @@
 """Trying back-ends on held-back reports, beside what they have to beat."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,28 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bugflow.ml.calibration import (
-    TARGET_PRECISION,
-    choose_thresholds,
-    fit_temperature,
-    index_labels,
-    scale_temperature,
-)
-from bugflow.ml.contract import Classifier
-from bugflow.ml.evaluation import Scores, compare_paired, score
-from bugflow.ml.triage.baselines import (
-    SEVERITY_MEANINGS,
-    SEVERITY_RULES,
-    TEAM_RULES,
-    TEAM_WORDS,
-    KeywordClassifier,
-    MajorityClassifier,
-)
+from bugflow.ml.calibration import TARGET_PRECISION, index_labels
+from bugflow.ml.contract import Learner
+from bugflow.ml.evaluation import Scores, compare_macro_f1, compare_paired, score
+from bugflow.ml.triage.backends import BASELINES, MAJORITY
 from bugflow.ml.triage.examples import Partition, Target
-from bugflow.ml.triage.linear import LinearClassifier
-
-MAJORITY = "majority"
-BASELINES = (MAJORITY, "keyword")
+from bugflow.ml.triage.training import TriedLearner, calibrate, try_learner
 
 
 @dataclass(frozen=True)
@@ -37,24 +20,33 @@ class Trial:
     """What came of one back-end.
 
     Attributes:
-        temperature: What its probabilities were calibrated by.
+        weights: What each of its members counts in their pooled opinion.
+        said: The column of the label it said of each test report.
         lead: How much more accurate it is than the most accurate baseline, in [-1, 1]; none for a baseline itself.
         chance: How probable as large a difference is by chance, in [0, 1]; none for a baseline itself.
+        f1_lead: How much higher its macro-F1 is than the baseline's with the highest; none for a baseline itself.
+        f1_chance: How probable as large a difference is by chance, in [0, 1]; none for a baseline itself.
     """
 
     backend: str
     scores: Scores
-    temperature: float
+    weights: Mapping[str, float]
     train_seconds: float
     ms_per_report: float
-    right: NDArray[np.bool_]
+    said: NDArray[np.int_]
     lead: float | None = None
     chance: float | None = None
+    f1_lead: float | None = None
+    f1_chance: float | None = None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of all of them on the same reports."""
+    """What came of all of them on the same reports.
+
+    Attributes:
+        tried: The trained learners of all back-ends, by name.
+    """
 
     target: Target
     split: str
@@ -63,6 +55,7 @@ class Evaluation:
     n_test: int
     classes: tuple[str, ...]
     trials: tuple[Trial, ...]
+    tried: Mapping[str, TriedLearner]
 
     @property
     def best(self) -> str:
@@ -96,9 +89,11 @@ def _describe(trial: Trial) -> dict[str, Any]:
         "ece": scores.ece,
         "train_seconds": trial.train_seconds,
         "ms_per_report": trial.ms_per_report,
-        "temperature": trial.temperature,
+        "weights": dict(trial.weights),
         "lead_over_best_baseline": trial.lead,
         "p_against_best_baseline": trial.chance,
+        "macro_f1_lead_over_best_baseline": trial.f1_lead,
+        "macro_f1_p_against_best_baseline": trial.f1_chance,
         "by_class": {
             each.label: {"precision": each.precision, "recall": each.recall, "f1": each.f1, "support": each.support}
             for each in scores.by_class
@@ -106,66 +101,82 @@ def _describe(trial: Trial) -> dict[str, Any]:
     }
 
 
-def list_backends(target: Target, labels: Sequence[str], *, seed: int = 0) -> Mapping[str, Callable[[], Classifier]]:
-    """Return how to make each back-end that can be tried: rules only where they know one of the labels."""
-    backends: dict[str, Callable[[], Classifier]] = {MAJORITY: MajorityClassifier}
-    present = {label.lower() for label in labels}
-    if target == "severity" and present & SEVERITY_MEANINGS.keys():
-        backends["keyword"] = lambda: KeywordClassifier(SEVERITY_RULES, SEVERITY_MEANINGS)
-    teams = {name.lower(): name for name in TEAM_WORDS}
-    if target == "team" and present & teams.keys():
-        backends["keyword"] = lambda: KeywordClassifier(TEAM_RULES, teams)
-    backends["linear"] = lambda: LinearClassifier(seed=seed)
-    return backends
-
-
 def evaluate(
     target: Target,
     data: Partition,
-    backends: Mapping[str, Callable[[], Classifier]],
+    learners: Mapping[str, Callable[[], Learner]],
+    backends: Mapping[str, Sequence[str]],
     *,
     precision: float = TARGET_PRECISION,
     seed: int = 0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
-    """Train each back-end, calibrate it, and try it on the test part.
+    """Train each learner once, pool those of each back-end, calibrate, and try it on the test part.
+
+    Baselines are taken as they are: calibrated by a temperature, which leaves the order of their labels alone.
 
     Args:
         target: What is to be found.
         data: No part of which may be empty.
-        backends: How each is made, by its name.
+        learners: How each is made, by its name.
+        backends: The learners of each back-end, by its name.
         precision: What the thresholds are chosen for, in (0, 1].
         seed: Of the intervals.
-        tell: Called with a back-end's name before it is trained.
+        tell: Called with a learner's name before it is trained.
     """
-    trials = []
-    for name, build in backends.items():
+    tried: dict[str, TriedLearner] = {}
+    for name in dict.fromkeys(member for members in backends.values() for member in members):
         tell(name)
-        trials.append(_try(name, build(), data, precision, seed))
-    baselines = [trial for trial in trials if trial.backend in BASELINES]
-    bar = max(baselines, key=lambda trial: trial.scores.accuracy)
-    compared = [trial if trial.backend in BASELINES else _compare(trial, bar) for trial in trials]
-    classes = tuple(sorted(set(data.train.labels)))
+        tried[name] = try_learner(learners[name], data)
+    classes = next(iter(tried.values())).learner.classes_
+    truth = index_labels(data.test.labels, classes)
+    trials = [
+        _judge(name, {member: tried[member] for member in members}, data, truth, precision=precision, seed=seed)
+        for name, members in backends.items()
+    ]
+    compared = [_compare(trial, trials, truth, seed) for trial in trials]
     sizes = (len(data.train), len(data.calibration), len(data.test))
-    return Evaluation(target, data.split, *sizes, classes, tuple(compared))
+    return Evaluation(target, data.split, *sizes, classes, tuple(compared), tried)
 
 
-def _compare(trial: Trial, bar: Trial) -> Trial:
-    lead = trial.scores.accuracy - bar.scores.accuracy
-    return replace(trial, lead=lead, chance=compare_paired(trial.right, bar.right))
+def _judge(
+    name: str,
+    members: Mapping[str, TriedLearner],
+    data: Partition,
+    truth: NDArray[np.int_],
+    *,
+    precision: float,
+    seed: int,
+) -> Trial:
+    classes = next(iter(members.values())).learner.classes_
+    found = calibrate(
+        [each.calibration for each in members.values()],
+        data.calibration.labels,
+        classes,
+        precision=precision,
+        biased=name not in BASELINES,
+    )
+    probabilities = found.pool.combine([each.test for each in members.values()])
+    return Trial(
+        backend=name,
+        scores=score(probabilities, truth, classes, found.speaking, seed=seed),
+        weights=dict(zip(members, found.pool.weights.tolist(), strict=True)),
+        train_seconds=sum(each.train_seconds for each in members.values()),
+        ms_per_report=sum(each.ms_per_report for each in members.values()),
+        said=probabilities.argmax(axis=1),
+    )
 
 
-def _try(name: str, model: Classifier, data: Partition, precision: float, seed: int) -> Trial:
-    started = time.perf_counter()
-    model.fit(data.train.reports, data.train.labels)
-    trained = time.perf_counter() - started
-    known = index_labels(data.calibration.labels, model.classes_)
-    calibrating = model.predict_probabilities(data.calibration.reports)
-    temperature = fit_temperature(calibrating, known)
-    thresholds = choose_thresholds(scale_temperature(calibrating, temperature), known, target=precision)
-    started = time.perf_counter()
-    probabilities = scale_temperature(model.predict_probabilities(data.test.reports), temperature)
-    taken_ms = (time.perf_counter() - started) * 1000 / len(data.test)
-    truth = index_labels(data.test.labels, model.classes_)
-    scores = score(probabilities, truth, model.classes_, thresholds, seed=seed)
-    return Trial(name, scores, temperature, trained, taken_ms, probabilities.argmax(axis=1) == truth)
+def _compare(trial: Trial, trials: Sequence[Trial], truth: NDArray[np.int_], seed: int) -> Trial:
+    baselines = [each for each in trials if each.backend in BASELINES]
+    if trial.backend in BASELINES or not baselines:
+        return trial
+    bar = max(baselines, key=lambda each: each.scores.accuracy)
+    f1_bar = max(baselines, key=lambda each: each.scores.macro_f1)
+    return replace(
+        trial,
+        lead=trial.scores.accuracy - bar.scores.accuracy,
+        chance=compare_paired(trial.said == truth, bar.said == truth),
+        f1_lead=trial.scores.macro_f1 - f1_bar.scores.macro_f1,
+        f1_chance=compare_macro_f1(trial.said, f1_bar.said, truth, seed=seed),
+    )

@@ -1,7 +1,8 @@
 """Labelled reports out of a file, and which of them train, calibrate and test."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,10 @@ Split = Literal["time", "random"]
 
 UNDECIDED = frozenset({"unfiled", "undecided", "unspecified", "unknown", "none", "---", "n/a", ""})
 """Labels, in lower case, by which nobody has decided anything yet."""
+FIELDS = ("project", "issue_type", "component")
+"""What a reporter chooses; the target itself is never looked at."""
+OPTIONAL = ("description", "split", "created_at", "issue_id", *FIELDS)
+_WORD = re.compile(r"\w\w")
 TEST_SHARE, CALIBRATION_SHARE = 0.15, 0.15
 PARTS = {"train": "train", "valid": "calibration", "validation": "calibration", "test": "test"}
 READERS: dict[str, Callable[[Path], pl.LazyFrame]] = {
@@ -62,10 +67,11 @@ class Partition:
 
 
 def read_examples(path: Path, target: Target, *, least_rows: int = 50) -> tuple[Examples, list[str | None]]:
-    """Return the labelled reports of a file, the oldest first, and which part each belongs to where the file says it.
+    """Return labelled reports, the oldest first, and which part each belongs to where the file says it.
 
-    Repeats of title and description are left out but the first, and so are several labels in one (`a|b`), labels by
-    which nobody has decided, and labels of fewer than `least_rows` reports.
+    They come from a Parquet, CSV or JSON lines file, or from all Parquet files of a folder. Repeats of title and
+    description are left out but the first, and so are several labels in one (`a|b`), labels by which nobody has decided
+    anything, and labels of fewer than `least_rows` reports.
 
     Raises:
         ExamplesError: It is no Parquet, CSV or JSON lines file, lacks a column, or has fewer than two labels.
@@ -76,22 +82,31 @@ def read_examples(path: Path, target: Target, *, least_rows: int = 50) -> tuple[
     frame = frame.filter(wanted).filter(pl.len().over(target) >= least_rows)
     if frame[target].n_unique() < 2:  # noqa: PLR2004 -- One label leaves nothing to choose.
         raise ExamplesError(path, f"fewer than two values of {target!r} have {least_rows} reports or more.")
-    reports = tuple(map(Report, frame["title"], frame["description"]))
+    reports = tuple(_build_reports(frame, target))
+    if not any(_WORD.search(report.text) for report in reports):
+        raise ExamplesError(path, "none of its reports has a word.")
     given = frame["split"] if "split" in frame.columns else [None] * len(frame)
     parts = [None if each is None else PARTS.get(str(each).lower()) for each in given]
     return Examples(reports, tuple(frame[target])), parts
 
 
+def _build_reports(frame: pl.DataFrame, target: Target) -> Iterator[Report]:
+    names = [name for name in FIELDS if name in frame.columns and name != target]
+    for title, description, *values in frame.select("title", "description", *names).iter_rows():
+        chosen = {name: str(value) for name, value in zip(names, values, strict=True) if value not in {None, ""}}
+        yield Report(title, description, chosen)
+
+
 def _read_columns(path: Path, target: Target) -> pl.DataFrame:
-    read = READERS.get(path.suffix.lower())
+    source, read = (path / "*.parquet", pl.scan_parquet) if path.is_dir() else (path, READERS.get(path.suffix.lower()))
     if read is None:
-        raise ExamplesError(path, f"it must end in one of {', '.join(READERS)}.")
+        raise ExamplesError(path, f"it must be a folder of Parquet files or end in one of {', '.join(READERS)}.")
     try:
-        lazy = read(path)
+        lazy = read(source)
         present = set(lazy.collect_schema().names())
         if missing := {"title", target} - present:
             raise ExamplesError(path, f"it has no column {', '.join(sorted(missing))}.")
-        optional = [name for name in ("description", "split", "created_at", "issue_id") if name in present]
+        optional = [name for name in OPTIONAL if name in present and name != target]
         frame = lazy.select("title", target, *optional).filter(pl.col(target).is_not_null()).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ExamplesError(path, str(error).splitlines()[0]) from error
@@ -109,6 +124,16 @@ def _sort_by_time(frame: pl.DataFrame) -> pl.DataFrame:
         return frame
     number = pl.col("issue_id").cast(pl.String).str.extract(r"(\d+)$").cast(pl.Int64, strict=False)
     return frame.sort(number, nulls_last=False, maintain_order=True)
+
+
+def draw_samples(
+    examples: Examples, parts: Sequence[str | None], *, most: int | None, seed: int = 0
+) -> tuple[Examples, list[str | None]]:
+    """Return at most so many of the examples, drawn from all, in their order."""
+    if most is None or len(examples) <= most:
+        return examples, list(parts)
+    rows = np.sort(np.random.default_rng(seed).choice(len(examples), most, replace=False))
+    return examples.take(rows), [parts[row] for row in rows]
 
 
 def partition(examples: Examples, parts: Sequence[str | None], *, split: Split = "time", seed: int = 0) -> Partition:

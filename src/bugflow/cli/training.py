@@ -1,0 +1,231 @@
+"""Training models on labelled reports: `bugflow train`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from bugflow import __version__
+from bugflow.cli.context import console, errors, load_settings
+from bugflow.cli.learning import choose_backends, find_encoder, print_evaluation
+from bugflow.core.clock import utc_now
+from bugflow.core.errors import ConflictError
+from bugflow.core.storage import open_storage
+from bugflow.ml.finetuning.options import DEFAULT_BASE, FineTuningOptions, Schedule
+from bugflow.ml.finetuning.training import Tell
+from bugflow.ml.triage.backends import BASELINES, Workshop, choose_default, list_backends
+from bugflow.ml.triage.evaluating import Evaluation, evaluate
+from bugflow.ml.triage.examples import Split, Target, draw_samples, partition, read_examples
+from bugflow.ml.triage.model import TriageModel
+from bugflow.ml.triage.training import build_model
+from bugflow.ml.triage.transformer import TransformerClassifier
+from bugflow.mlops.registry.choosing import name_next_version
+from bugflow.mlops.registry.store import publish_model, set_current
+from bugflow.mlops.registry.versions import ModelVersion
+
+TRANSFORMER = "transformer"
+
+app = typer.Typer(help="Train models on labelled reports.", no_args_is_help=True)
+
+
+class FolderInUseError(ConflictError):
+    """A model is only written where nothing is."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder} is there already and not empty. Name another folder for the model.")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is wanted of a training."""
+
+    backend: str
+    split: Split
+    least: int
+    precision: float
+    seed: int
+    samples: int | None
+    class_weights: bool
+
+
+def train(
+    target: Target,
+    data: Path,
+    wishes: Wishes,
+    make_transformer: Callable[[], TransformerClassifier],
+    tell: Callable[[str], None],
+) -> tuple[Evaluation, TriageModel]:
+    """Train a back-end beside the baselines; return what came of them on reports not seen before, and the model."""
+    examples, parts = read_examples(data, target, least_rows=wishes.least)
+    examples, parts = draw_samples(examples, parts, most=wishes.samples, seed=wishes.seed)
+    divided = partition(examples, parts, split=wishes.split, seed=wishes.seed)
+    workshop = Workshop(
+        encoder=None if wishes.backend == TRANSFORMER else find_encoder(),
+        balanced=wishes.class_weights,
+        seed=wishes.seed,
+        others={TRANSFORMER: make_transformer} if wishes.backend == TRANSFORMER else {},
+    )
+    learners = workshop.list_learners(target, divided.train.labels)
+    name = choose_default(list_backends(list(learners))) if wishes.backend == "auto" else wishes.backend
+    chosen = choose_backends(list(learners), [*BASELINES, name])
+    found = evaluate(
+        target,
+        divided,
+        learners,
+        chosen,
+        precision=wishes.precision,
+        seed=wishes.seed,
+        tell=lambda learner: tell(f"Training {learner}"),
+    )
+    members = {member: found.tried[member] for member in chosen[name]}
+    return found, build_model(target, members, divided, precision=wishes.precision)
+
+
+def publish(model: TriageModel, found: Evaluation, *, seed: int) -> ModelVersion:
+    """Keep a model as a new version, with its figures on reports not seen before, and use it from now on."""
+    storage, now = open_storage(load_settings().resolved_storage_url), utc_now()
+    scores = next(each.scores for each in found.trials if set(each.weights) == set(model.members))
+    figures = {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1, "ece": scores.ece, "coverage": scores.coverage}
+    if scores.selective_precision is not None:
+        figures["selective_precision"] = scores.selective_precision
+    with TemporaryDirectory() as folder:
+        model.save(Path(folder))
+        version = publish_model(
+            storage,
+            Path(folder),
+            model_type=model.target,
+            version=name_next_version(storage, model.target),
+            now=now,
+            metrics=figures | {"n_train": found.n_train, "n_test": found.n_test},
+            seed=seed,
+            code_version=__version__,
+        )
+    set_current(storage, version, now=now)
+    return version
+
+
+Data = Annotated[Path, typer.Option("--data", help="A prepared folder, or Parquet, CSV or JSON lines.")]
+BackendName = Annotated[
+    str, typer.Option("--backend", help="ensemble, linear, presence, encoder, keyword, transformer; or auto.")
+]
+SplitName = Annotated[Split, typer.Option("--split", help="Test on the newest, or on any.")]
+Least = Annotated[int, typer.Option("--least", min=2, help="Leave out labels with fewer reports.")]
+Precision = Annotated[float, typer.Option("--precision", min=0.5, max=1, help="From which on the model speaks.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of all that is random.")]
+Samples = Annotated[
+    int | None, typer.Option("--samples", min=100, help="Train, calibrate and test on so many at most.")
+]
+ClassWeights = Annotated[bool, typer.Option("--class-weights", help="Rare labels weigh as much as frequent ones.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Write the model into this folder.")]
+Use = Annotated[bool, typer.Option("--use", help="Keep the model as a new version, and use it.")]
+Base = Annotated[str, typer.Option("--base", help="What a transformer begins with: a folder, a hub name, or packaged.")]
+Epochs = Annotated[int, typer.Option("--epochs", min=1, help="Of a transformer.")]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Of a transformer.")]
+Accumulation = Annotated[int, typer.Option("--accumulation", min=1, help="Batches of one step.")]
+LearningRate = Annotated[float, typer.Option("--learning-rate", help="Of a transformer.")]
+ScheduleName = Annotated[Schedule, typer.Option("--schedule", help="How the learning rate falls.")]
+MaxLength = Annotated[int, typer.Option("--max-length", help="Tokens after which a text is cut.")]
+UseGpu = Annotated[
+    bool | None, typer.Option("--use-gpu/--no-gpu", help="For a transformer; a GPU is used if there is one.")
+]
+Work = Annotated[
+    Path | None, typer.Option("--work", help="Keeps a transformer's checkpoints; a killed training goes on.")
+]
+
+
+def _add_command(target: Target) -> None:
+    def command(  # noqa: PLR0913 -- A command has as many options as it has.
+        *,
+        data: Data,
+        backend: BackendName = "auto",
+        split: SplitName = "time",
+        least: Least = 50,
+        precision: Precision = 0.9,
+        seed: Seed = 0,
+        samples: Samples = None,
+        class_weights: ClassWeights = False,
+        out: Out = None,
+        use: Use = False,
+        base: Base = DEFAULT_BASE,
+        epochs: Epochs = 3,
+        batch_size: BatchSize = 16,
+        accumulation: Accumulation = 1,
+        learning_rate: LearningRate = 5e-5,
+        schedule: ScheduleName = "linear",
+        max_length: MaxLength = 256,
+        use_gpu: UseGpu = None,
+        work: Work = None,
+    ) -> None:
+        options = FineTuningOptions(
+            base=base,
+            epochs=epochs,
+            batch_size=batch_size,
+            accumulation=accumulation,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            max_length=max_length,
+            class_weights=class_weights,
+            use_gpu="auto" if use_gpu is None else "yes" if use_gpu else "no",
+            seed=seed,
+        )
+        wishes = Wishes(backend, split, least, precision, seed, samples, class_weights)
+        _train_and_tell(target, data, wishes, options, work=work, out=out, use=use)
+
+    command.__doc__ = f"Train a model that finds the {target} of a report, and print how good it is."
+    app.command(target)(command)
+
+
+def _train_and_tell(
+    target: Target,
+    data: Path,
+    wishes: Wishes,
+    options: FineTuningOptions,
+    *,
+    work: Path | None,
+    out: Path | None,
+    use: bool,
+) -> None:
+    if out is not None and out.exists() and any(out.iterdir()):
+        raise FolderInUseError(out)
+    place = work or load_settings().models_folder / "checkpoints" / target
+    with _show_progress() as progress:
+        task = progress.add_task("Reading", total=None)
+        found, model = train(
+            target,
+            data,
+            wishes,
+            lambda: TransformerClassifier(options, place, tell=_draw(progress)),
+            lambda text: progress.update(task, description=text),
+        )
+    print_evaluation(found, wishes.precision)
+    if out is not None:
+        model.save(out)
+        console.print(f"The model is in {out}.", soft_wrap=True)
+    if use:
+        version = publish(model, found, seed=wishes.seed)
+        console.print(f"The model is kept as {version.name} and used from now on.", soft_wrap=True)
+
+
+def _show_progress() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), console=errors, transient=True)
+
+
+def _draw(progress: Progress) -> Tell:
+    """Return what draws a transformer's steps into the progress that is shown."""
+    task = progress.add_task("Fine-tuning", total=None)
+
+    def tell(step: int, steps: int, figures: object) -> None:
+        known = figures.items() if isinstance(figures, dict) else ()
+        said = ", ".join(f"{name} {value:.3f}" for name, value in known if isinstance(value, float))
+        progress.update(task, completed=step, total=steps, description=f"Fine-tuning {said}".strip())
+
+    return tell
+
+
+for _target in ("severity", "team", "component", "priority"):
+    _add_command(_target)

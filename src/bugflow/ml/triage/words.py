@@ -1,0 +1,196 @@
+"""What a linear model sees of a report: words of its title and text, parts of words, and fields; each can be named."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, hstack
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+from bugflow.ml.artifacts import ArtifactError, read_arrays, read_json, write_arrays, write_json
+from bugflow.ml.contract import Report
+
+MOST_WORDS, MOST_PARTS, MOST_FIELDS = 100_000, 100_000, 20_000
+LONGEST_TEXT = 20_000
+"""Characters of a report that are read: what is said later says little more."""
+PARTS_OF = 500
+"""Characters of which the parts of words are taken."""
+FIELD_WEIGHT = 0.5
+"""A field's value weighs as much as the words of a text that share a quarter of its length."""
+Kind = Literal["title", "text", "parts", "fields", "present"]
+WEIGHED: tuple[Kind, ...] = ("title", "text", "parts", "fields")
+"""TF-IDF: what a word counts depends on how rare it is and on how much else is said."""
+PRESENT: tuple[Kind, ...] = ("present",)
+"""Each word that is there counts the same, in a short text and a long one."""
+MOST_PRESENT = 30_000
+EVERYWHERE = 0.99
+"""A field's value that so many reports share tells nothing."""
+_COUNTED: tuple[Kind, ...] = ("fields", "present")
+_EDGES = re.compile(r"^\W+|\W+$")
+
+Named = tuple[Literal["word", "field"], str]
+"""Kind of a feature and its name, as `Reason` has them."""
+
+
+def _make_vectorizer(kind: Kind, *, least: int = 2, words: Sequence[str] | None = None) -> CountVectorizer:
+    if kind == "fields":
+        return CountVectorizer(
+            analyzer=_keep,
+            lowercase=False,
+            max_df=1.0 if words is not None or least == 1 else EVERYWHERE,
+            min_df=least,
+            max_features=MOST_FIELDS,
+            binary=True,
+            vocabulary=words,
+            dtype=np.float32,
+        )
+    if kind == "present":
+        return CountVectorizer(
+            ngram_range=(1, 2), min_df=least, max_features=MOST_PRESENT, binary=True, vocabulary=words, dtype=np.float32
+        )
+    common = {"sublinear_tf": True, "dtype": np.float32, "vocabulary": words}
+    if kind == "parts":
+        return TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=least, max_features=MOST_PARTS, **common)
+    return TfidfVectorizer(
+        ngram_range=(1, 2), min_df=1 if kind == "title" else least, max_features=MOST_WORDS, **common
+    )
+
+
+def _keep(values: list[str]) -> list[str]:
+    return values
+
+
+class WordFeatures:
+    """Turns reports into rows of numbers.
+
+    TF-IDF of each kind of text has the length 1; each field, and each word that is only present, weighs the same.
+    """
+
+    def __init__(self, kinds: Sequence[Kind] = WEIGHED) -> None:
+        """Take which kinds of features there are."""
+        self._kinds = tuple(kinds)
+        self._vectorizers: dict[Kind, Any] = {}
+
+    def fit_transform(self, reports: Sequence[Report]) -> csr_matrix:
+        """Learn which words there are, and return the reports' rows, shape (reports, features)."""
+        blocks = []
+        for kind in self._kinds:
+            self._vectorizers[kind], block = _learn(kind, _read(kind, reports))
+            blocks.append(block)
+        return self._stack(blocks)
+
+    def transform(self, reports: Sequence[Report]) -> csr_matrix:
+        """Return the reports' rows, shape (reports, features)."""
+        return self._stack(
+            [vectorizer.transform(_read(kind, reports)) for kind, vectorizer in self._vectorizers.items()]
+        )
+
+    def _stack(self, blocks: list[csr_matrix]) -> csr_matrix:
+        weighed = [
+            block * FIELD_WEIGHT if kind == "fields" else block for kind, block in zip(self._kinds, blocks, strict=True)
+        ]
+        return csr_matrix(hstack(weighed), dtype=np.float32)
+
+    def name(self, report: Report, contributions: NDArray[np.float64]) -> dict[Named, float]:
+        """Give what each feature contributes to the words and fields it was read from; the sum stays the same.
+
+        Args:
+            report: Whose row it is.
+            contributions: Shape (features,).
+        """
+        named: defaultdict[Named, float] = defaultdict(float)
+        for kind, vectorizer, part in self._split(contributions):
+            if kind == "parts":
+                self._name_parts(report, part, named)
+                continue
+            [read] = _read(kind, [report])
+            for term in set(vectorizer.build_analyzer()(read)):
+                column = vectorizer.vocabulary_.get(term)
+                if column is not None:
+                    named["field" if kind == "fields" else "word", term] += float(part[column])
+        return {each: weight for each, weight in named.items() if weight}
+
+    def _split(self, row: NDArray[np.float64]) -> Iterator[tuple[Kind, Any, NDArray[np.float64]]]:
+        start = 0
+        for kind, vectorizer in self._vectorizers.items():
+            end = start + len(vectorizer.vocabulary_)
+            yield kind, vectorizer, row[start:end]
+            start = end
+
+    def _name_parts(self, report: Report, part: NDArray[np.float64], named: dict[Named, float]) -> None:
+        vectorizer = self._vectorizers["parts"]
+        cut, vocabulary = vectorizer.build_analyzer(), vectorizer.vocabulary_
+        [read] = _read("parts", [report])
+        in_word = {word: Counter(cut(word)) for word in read.lower().split()}
+        times = Counter(read.lower().split())
+        totals: Counter[str] = Counter()
+        for word, pieces in in_word.items():
+            totals.update({piece: count * times[word] for piece, count in pieces.items()})
+        for word, pieces in in_word.items():
+            shown = _EDGES.sub("", word) or word
+            for piece, count in pieces.items():
+                column = vocabulary.get(piece)
+                if column is not None:
+                    named["word", shown] += float(part[column]) * count * times[word] / totals[piece]
+
+    def save(self, folder: Path) -> None:
+        """Write the words, in the order of their columns, and their weights."""
+        words: dict[str, list[str]] = {
+            kind: list(each.get_feature_names_out()) for kind, each in self._vectorizers.items()
+        }
+        write_json(folder / "words.json", words)
+        write_arrays(
+            folder / "words.safetensors",
+            {"of": np.zeros(1, np.float32)}
+            | {kind: each.idf_.astype(np.float32) for kind, each in self._vectorizers.items() if kind not in _COUNTED},
+        )
+
+    @classmethod
+    def load(cls, folder: Path, kinds: Sequence[Kind] = WEIGHED) -> "WordFeatures":
+        """Return what was saved of these kinds.
+
+        Raises:
+            ArtifactError: It is missing or damaged.
+        """
+        features = cls(kinds)
+        words = read_json(folder / "words.json")
+        weights = read_arrays(folder / "words.safetensors", *(kind for kind in kinds if kind not in _COUNTED))
+        for kind in features._kinds:
+            known = words.get(kind)
+            if not isinstance(known, list) or (kind in weights and len(weights[kind]) != len(known)):
+                raise ArtifactError(folder / "words.json", f"its words of kind {kind!r} do not fit the weights.")
+            vectorizer = _make_vectorizer(kind, words=known)
+            if kind in weights:
+                vectorizer.idf_ = weights[kind]
+            else:
+                vectorizer.fit([])  # Takes its words over; without this it has none yet.
+            features._vectorizers[kind] = vectorizer
+        return features
+
+    @property
+    def n_features(self) -> int:
+        """How many there are, known after `fit_transform`."""
+        return sum(len(each.vocabulary_) for each in self._vectorizers.values())
+
+
+def _read(kind: Kind, reports: Sequence[Report]) -> list[Any]:
+    if kind == "fields":
+        return [[f"{name}: {value}" for name, value in sorted(report.fields.items())] for report in reports]
+    if kind == "title":
+        return [report.title for report in reports]
+    texts = [report.text[:LONGEST_TEXT] for report in reports]
+    return [text[:PARTS_OF] for text in texts] if kind == "parts" else texts
+
+
+def _learn(kind: Kind, documents: Sequence[Any]) -> tuple[Any, csr_matrix]:
+    vectorizer = _make_vectorizer(kind)
+    try:
+        return vectorizer, vectorizer.fit_transform(documents)
+    except ValueError:  # Nothing occurs, or nothing twice: then only one that stands for nothing is learned.
+        nothing = "nothing at all"
+        vectorizer = _make_vectorizer(kind, least=1).fit([[nothing]] if kind == "fields" else [nothing])
+        return vectorizer, vectorizer.transform(documents)

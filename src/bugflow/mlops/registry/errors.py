@@ -1,0 +1,40 @@
+"""What can be wrong with a stored model."""
+
+from bugflow.core.errors import ConflictError, InvalidError, NotFoundError
+
+
+class ModelNameError(InvalidError):
+    """A type, a scope or a version that a model cannot have."""
+
+    def __init__(self, what: str, value: str, possible: str) -> None:
+        super().__init__(f"{value[:100]!r} cannot be the {what} of a model. Use {possible}.")
+
+
+class ModelFilesError(InvalidError):
+    """A folder that cannot be published as a model."""
+
+    def __init__(self, folder: str, problem: str) -> None:
+        super().__init__(f"{folder} cannot be published as a model: {problem}")
+
+
+class ModelExistsError(ConflictError):
+    """A version that is there already; versions never change."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The model {name} exists already and never changes. Publish it under another version.")
+
+
+class ModelNotFoundError(NotFoundError):
+    """There is no such version."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no model {name} in the storage. Choose one of those that are listed.")
+
+
+class ModelDamagedError(InvalidError):
+    """A stored model is not what was published."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(
+            f"The model {name} cannot be used: {problem} Choose another version, or train and publish it again."
+        )
