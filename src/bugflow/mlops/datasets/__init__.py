@@ -1,0 +1,1 @@
+"""Labelled reports made ready to learn from: read, cleaned, labelled, divided, written."""

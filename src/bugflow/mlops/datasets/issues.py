@@ -1,0 +1,92 @@
+"""The issues of our own database as they were when filed, with the labels that people gave them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bugflow.core.database import Database
+from bugflow.mlops.corrections.tables import Correction
+from bugflow.mlops.datasets.rows import LABELS, Batch, Change, Record, gather_batches, hide_person, read_as_filed
+from bugflow.tracker.accounts.actor import Actor
+from bugflow.tracker.exports.reading import Part, read_records
+from bugflow.tracker.imports.tables import ImportedRecord
+from bugflow.tracker.search.language import parse_query
+
+
+def read_issues(database: Database, viewer: Actor, query: str) -> Iterator[Batch]:
+    """Yield the issues that the viewer may see and the query asks for.
+
+    Title, description and stack trace are those of the first version. A label is what a person set or confirmed last;
+    what the system set since, as a model's suggestion taken over by a job is, counts for nothing. What an import
+    brought was set by people elsewhere. The reporter is a stable name that does not say who it is.
+    """
+    return gather_batches(_read(database, viewer, query))
+
+
+def _read(database: Database, viewer: Actor, query: str) -> Iterator[Record]:
+    for records in read_records(database, viewer, parse_query(query), parts=(Part.HISTORY,)):
+        numbers = [record["id"] for record in records]
+        with database.snapshot() as session:
+            corrections, imported = _find_corrections(session, numbers), _find_imported(session, numbers)
+        for record in records:
+            yield _read_issue(record, corrections.get(record["id"], []), is_imported=record["id"] in imported)
+
+
+def _find_corrections(session: Session, numbers: Sequence[int]) -> dict[int, list[Change]]:
+    """Return what people said of labels, also where they only confirmed them, which leaves no trace in the history."""
+    found: dict[int, list[Change]] = {}
+    statement = select(Correction).where(Correction.issue_id.in_(numbers)).order_by(Correction.id)
+    for each in session.scalars(statement):
+        change = Change(each.field, each.created_at, each.old_value, each.new_value or None)
+        found.setdefault(each.issue_id, []).append(change)
+    return found
+
+
+def _find_imported(session: Session, numbers: Sequence[int]) -> set[int]:
+    statement = select(ImportedRecord.target_id).where(
+        ImportedRecord.kind == "issue", ImportedRecord.target_id.in_(numbers)
+    )
+    return set(session.scalars(statement))
+
+
+def _read_issue(record: Record, corrections: list[Change], *, is_imported: bool) -> Record:
+    history = sorted(_read_history(record, is_imported=is_imported), key=_moment)
+    said = sorted([*history, *corrections], key=_moment)
+    return {
+        "issue_id": record["key"],
+        "project": record["project"],
+        "title": read_as_filed(record["title"], "title", history),
+        "description": read_as_filed(record["description"], "description", history),
+        "stack_trace": read_as_filed(record["stack_trace"], "stack_trace", history),
+        "issue_type": read_as_filed(record["issue_type"], "issue_type", history),
+        "reporter": hide_person(record["reporter"]["id"]),
+        "created_at": datetime.fromisoformat(record["created_at"]),
+    } | {name: choose_label(record[name], name, said) for name in LABELS}
+
+
+def _read_history(record: Record, *, is_imported: bool) -> Iterator[Change]:
+    for each in record["history"]:
+        by_person = is_imported or each["actor"] is not None
+        yield Change(each["field"], datetime.fromisoformat(each["at"]), each["old"], each["new"], by_person)
+
+
+def _moment(change: Change) -> float:
+    return change.at.timestamp() if change.at is not None else 0.0
+
+
+def choose_label(current: str | None, name: str, changes: Iterable[Change]) -> str | None:
+    """Return the value that a person set or confirmed last, none where people took it away.
+
+    Args:
+        current: The value now.
+        name: The label.
+        changes: All changes and corrections of the issue, the oldest first.
+    """
+    mine = [change for change in changes if change.field == name]
+    if not mine or mine[-1].by_person:
+        return current if not mine or mine[-1].new is not None else None
+    # What the reporter chose stands before the first change.
+    last = next((change.new for change in reversed(mine) if change.by_person), mine[0].old)
+    return last or None
