@@ -5,13 +5,15 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 from fastapi import APIRouter, FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from bugflow import __version__
 from bugflow.assist.intake import api as intake
+from bugflow.assist.intake import pages as prediction_pages
+from bugflow.assist.intake import predictions_api as predictions
 from bugflow.core.database import open_database
 from bugflow.core.http.body_limit import BodyLimitMiddleware
 from bugflow.core.http.dependencies import DatabaseDep
@@ -25,6 +27,8 @@ from bugflow.core.logging import configure_logging
 from bugflow.core.security.passwords import PasswordHasher
 from bugflow.core.settings import Settings
 from bugflow.core.storage import open_storage
+from bugflow.mlops.serving.building import build_models
+from bugflow.mlops.serving.dependencies import ModelsDep
 from bugflow.tracker.accounts import api as accounts
 from bugflow.tracker.accounts import pages as account_pages
 from bugflow.tracker.accounts.dependencies import require_audit_reader
@@ -55,6 +59,16 @@ NAVIGATION = (
 health = Router(tags=["operation"])
 
 
+class ModelRead(BaseModel):
+    """Who predicts a field; `breaker` is not `closed` while a model that has failed is left alone."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    method: str
+    model_version: str | None = Field(validation_alias="version")
+    breaker: Literal["closed", "open", "half_open"]
+
+
 class HealthRead(BaseModel):
     """That the service answers."""
 
@@ -62,15 +76,17 @@ class HealthRead(BaseModel):
     service: Literal["trainer"] = "trainer"
     version: str
     database: str
+    models: dict[str, ModelRead] = Field(description="By field, who predicts it.")
 
 
 @health.get("/health")
-def read_health(database: DatabaseDep) -> HealthRead:
-    """Tell that the service answers, and whether its database does."""
+def read_health(database: DatabaseDep, models: ModelsDep) -> HealthRead:
+    """Tell that the service answers, whether its database does, and which models predict."""
     with database.snapshot() as session:
         session.execute(text("SELECT 1"))
         kind = session.get_bind().dialect.name
-    return HealthRead(version=__version__, database=kind)
+    served = {target: ModelRead.model_validate(each) for target, each in models.describe().items()}
+    return HealthRead(version=__version__, database=kind, models=served)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -80,10 +96,14 @@ def create_app(settings: Settings) -> FastAPI:
         timeout_seconds=settings.database_timeout_seconds,
         pool_size=settings.database_pool_size,
     )
+    storage = open_storage(settings.resolved_storage_url)
+    models = build_models(settings, storage)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        models.start()
         yield
+        models.stop()
         database.dispose()
 
     app = FastAPI(
@@ -96,7 +116,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
-    app.state.storage = open_storage(settings.resolved_storage_url)
+    app.state.storage = storage
+    app.state.models = models
     app.state.limiter = RateLimiter(settings.broker_url)
     app.state.sign_in_throttle = SignInThrottle(app.state.limiter, settings.sign_in_attempts)
     app.state.hasher = PasswordHasher(
@@ -108,6 +129,7 @@ def create_app(settings: Settings) -> FastAPI:
     install_web(app, NAVIGATION, find_viewer=account_pages.find_viewer)
     if settings.metrics:
         install_metrics(app, database)
+        models.observe_with(app.state.metrics)
     describe_api(app)
     app.add_middleware(RequestLogMiddleware)  # Last, so outermost: it answers for what nobody else caught.
     return app
@@ -122,7 +144,13 @@ def create_app_from_environment() -> FastAPI:
 
 def _include_routers(app: FastAPI) -> None:
     """Include what is asked for most first: a request is compared with one route after the other."""
-    for pages in (search_pages.router, issue_pages.router, report_pages.router, account_pages.router):
+    for pages in (
+        search_pages.router,
+        issue_pages.router,
+        prediction_pages.router,
+        report_pages.router,
+        account_pages.router,
+    ):
         app.include_router(pages)
     for router in (health, accounts.signing_in, intake.router):
         app.include_router(router)
@@ -130,6 +158,7 @@ def _include_routers(app: FastAPI) -> None:
         search.router,
         exports.router,  # Before the issues: `/issues/export` is no issue.
         issues.router,
+        predictions.router,
         attachments.router,
         notifications.router,
         projects.router,

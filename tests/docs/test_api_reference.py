@@ -20,6 +20,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /token": CREDENTIALS,
     "POST /api/v1/auth/refresh": {"refresh_token": "none"},
     "POST /api/v1/auth/sign-out": {"refresh_token": "none"},
+    "POST /predict": {"description": "It fails.", "project": "WEB"},
     "POST /report_bug": {"description": "It fails."},
     "POST /update_bug": {"bug_id": 2, "status": "closed"},
     "POST /api/v1/issues": {"project": "WEB", "title": "It fails"},

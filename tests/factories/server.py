@@ -89,6 +89,7 @@ def run_server(home: Path, database_url: str, **settings: str) -> Iterator[Serve
         "PASSWORD_HASH_MEMORY_KIB": "64",
         "RATE_LIMIT_PER_MINUTE": "100000",
         "JOB_POLL_SECONDS": "0.05",
+        "STARTER_MODELS": "false",
     } | settings
     plain = {name: value for name, value in os.environ.items() if not name.startswith("BUGFLOW_")}
     environment = plain | {f"BUGFLOW_{name}": value for name, value in values.items()}

@@ -24,5 +24,6 @@ def build_settings(home: Path, **overrides: Any) -> Settings:  # noqa: ANN401 --
         "password_hash_memory_kib": 64,
         "rate_limit_per_minute": 100_000,
         "page_limit_per_minute": 100_000,
+        "starter_models": False,
     }
     return Settings(**(values | overrides))

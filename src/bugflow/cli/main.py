@@ -28,7 +28,11 @@ COMMANDS = {
     "backup": "backups:backup",
     "restore": "backups:restore",
     "doctor": "doctor:doctor",
+    "train": "training:app",
+    "model": "models:app",
+    "dataset": "datasets:app",
     "evaluate": "evaluation:app",
+    "encoder": "encoder:app",
 }
 """Where each command is: a module of this package, and a function or a group in it."""
 

@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+PREDICTION_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 STATEMENT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 Reading = Callable[[], Mapping[str, float]]
@@ -54,11 +55,31 @@ class Metrics:
             buckets=STATEMENT_SECONDS,
             registry=self._counted,
         )
+        self._predictions = Counter(
+            "bugflow_predictions",
+            "Fields of reports predicted.",
+            ["target", "method", "band"],
+            registry=self._counted,
+        )
+        self._prediction_seconds = Histogram(
+            "bugflow_prediction_seconds",
+            "How long the predictions about one report took.",
+            buckets=PREDICTION_SECONDS,
+            registry=self._counted,
+        )
 
     def observe_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request; `route` is its template, not its path."""
         self._requests.labels(method, route, str(status)).inc()
         self._request_seconds.labels(method, route).observe(seconds)
+
+    def observe_prediction(self, *, target: str, method: str, band: str) -> None:
+        """Count what was predicted of one field: who spoke, and how sure."""
+        self._predictions.labels(target, method, band).inc()
+
+    def observe_predicting(self, *, seconds: float) -> None:
+        """Measure the predictions about one report."""
+        self._prediction_seconds.observe(seconds)
 
     def observe_engine(self, engine: Engine) -> None:
         """Measure every statement of an engine, and its pool."""

@@ -1,1 +1,1 @@
-"""The documented short verbs: report, update with corrections (and, later, predict)."""
+"""The documented short verbs: predict, report, update with corrections."""

@@ -1,16 +1,29 @@
 """The documented short verbs over HTTP."""
 
+from bugflow.assist.intake.predicting import predict, read_draft
+from bugflow.assist.intake.prediction_schemas import PredictionAsk, PredictionRead
 from bugflow.assist.intake.schemas import BugReport, BugReported, BugUpdate, BugUpdated
 from bugflow.assist.intake.service import report_bug, update_bug
 from bugflow.core.clock import utc_now
-from bugflow.core.http.dependencies import WriteSession
+from bugflow.core.http.dependencies import DatabaseDep, WriteSession
 from bugflow.core.http.routes import Router
 from bugflow.mlops.corrections.service import count_corrections
+from bugflow.mlops.serving.dependencies import ModelsDep
 from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.issues.queries import get_issue
 
 router = Router(tags=["short verbs"])
+
+
+@router.post("/predict")
+def predict_fields(body: PredictionAsk, database: DatabaseDep, models: ModelsDep, actor: ActorDep) -> PredictionRead:
+    """Predict severity and team of a bug before it is reported, say how sure that is and why; nothing is stored."""
+    with database.snapshot() as session:
+        case = read_draft(
+            session, actor, description=body.description, project_reference=body.project, title=body.title
+        )
+    return predict(models, case, explain=body.explain)
 
 
 @router.post("/report_bug")

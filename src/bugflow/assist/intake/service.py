@@ -52,7 +52,7 @@ def report_bug(
         ProjectNotFoundError: There is no such project.
         InvalidError: The severity, the team or the assignee is not known.
     """
-    project = _choose_project(session, actor, project_reference)
+    project = choose_project(session, actor, project_reference)
     fields = {"description": description, "severity": severity, "team": team, "assignee": assignee}
     return report_issue(
         session,
@@ -65,7 +65,13 @@ def report_bug(
     )
 
 
-def _choose_project(session: Session, actor: Actor, reference: str | None) -> Project:
+def choose_project(session: Session, actor: Actor, reference: str | None) -> Project:
+    """Return the project that is named; without a name, the only one that the actor sees.
+
+    Raises:
+        ProjectNeededError: No project is named, and there is more than one.
+        ProjectNotFoundError: There is no such project.
+    """
     if reference is not None:
         return get_project(session, actor, reference)
     visible = list_projects(session, actor)

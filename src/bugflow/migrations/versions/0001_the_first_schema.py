@@ -204,6 +204,7 @@ def create_projects() -> None:
         sa.Column("description", sa.String(), nullable=False),
         sa.Column("visibility", sa.String(length=10), nullable=False),
         sa.Column("last_issue_number", sa.Integer(), nullable=False),
+        sa.Column("predictions", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_projects")),

@@ -28,6 +28,7 @@ class ProjectPatch(BaseModel):
     name: ProjectName | None = None
     description: str | None = Field(default=None, max_length=10_000, pattern=NO_NUL)
     visibility: Literal["internal", "private"] | None = None
+    predictions: bool | None = Field(default=None, description="Whether models say something about its reports.")
     archived: bool | None = None
 
 
@@ -41,6 +42,7 @@ class ProjectRead(BaseModel):
     name: str
     description: str
     visibility: str
+    predictions: bool
     created_at: datetime
     archived_at: datetime | None
 

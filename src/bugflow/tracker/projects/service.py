@@ -51,7 +51,7 @@ def create_project(
 
 
 def change_project(session: Session, project: Project, *, changes: dict[str, Any], actor: Actor, now: datetime) -> None:
-    """Change a project's name, description or visibility, or archive and restore it (`archived`).
+    """Change a project's name, description, visibility or `predictions`, or archive and restore it (`archived`).
 
     Raises:
         MissingPermissionError: The actor may not manage projects.
@@ -64,7 +64,7 @@ def change_project(session: Session, project: Project, *, changes: dict[str, Any
         if archived != (project.archived_at is not None):
             before["archived"], after["archived"] = not archived, archived
             project.archived_at = now if archived else None
-    for field in ("name", "description", "visibility"):
+    for field in ("name", "description", "visibility", "predictions"):
         if field in changes and changes[field] != getattr(project, field):
             before[field], after[field] = getattr(project, field), changes[field]
             setattr(project, field, changes[field])

@@ -10,7 +10,10 @@ from bugflow.core.database import Table, UtcDateTime
 
 
 class Project(Table):
-    """A project. An internal one is visible to everyone signed in, a private one to members and administrators."""
+    """A project. An internal one is visible to everyone signed in, a private one to members and administrators.
+
+    Without `predictions` no model is asked about its reports.
+    """
 
     __tablename__ = "projects"
 
@@ -21,6 +24,7 @@ class Project(Table):
     description: Mapped[str] = mapped_column(default="")
     visibility: Mapped[str] = mapped_column(String(10), default="internal")
     last_issue_number: Mapped[int] = mapped_column(default=0)
+    predictions: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

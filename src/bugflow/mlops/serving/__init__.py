@@ -1,0 +1,1 @@
+"""Asking the models in use, without ever waiting for them long."""
