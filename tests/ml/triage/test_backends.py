@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import vstack
 
 from bugflow.ml.artifacts import ArtifactError
 from bugflow.ml.contract import Classifier, Learner, Report
@@ -13,7 +14,7 @@ from bugflow.ml.triage.encoder import EncoderClassifier
 from bugflow.ml.triage.keyword import SEVERITY_MEANINGS, SEVERITY_RULES, TEAM_RULES, KeywordClassifier
 from bugflow.ml.triage.linear import LinearClassifier
 from bugflow.ml.triage.model import MEMBERS
-from bugflow.ml.triage.words import PRESENT
+from bugflow.ml.triage.words import PRESENT, WEIGHED, Kind, WordFeatures
 from factories.encoders import BagEncoder
 
 ENCODER = BagEncoder()
@@ -147,8 +148,19 @@ def test_the_reasons_of_a_linear_model_add_up_to_its_score(backend: str) -> None
     ):
         features = model._words.transform([report])
         for column, label in enumerate(model.classes_):
-            score = float((features @ model._weights[column])[0])
+            score = float((features @ model._weights[:, column])[0])
             assert sum(reason.weight for reason in model.weigh(report, label)) == pytest.approx(score, abs=1e-4)
+
+
+@pytest.mark.parametrize("kinds", [WEIGHED, PRESENT])
+def test_a_report_alone_has_the_row_that_it_has_among_many(kinds: tuple[Kind, ...]) -> None:
+    features = WordFeatures(kinds)
+    reports = [*(report for report, _ in TRAINING), *HOSTILE, Report("crash crash typo", "", {"project": "Editor"})]
+    features.fit_transform(reports)
+    together = features.transform(reports)
+    alone = vstack([features.transform([report]) for report in reports])
+    assert np.allclose(together.toarray(), alone.toarray(), atol=1e-6)
+    assert together.getnnz() == alone.getnnz() > 0
 
 
 def test_a_field_is_named_as_a_reason() -> None:

@@ -16,7 +16,7 @@ from bugflow.ml.text import clean_report
 
 STRENGTH = 5.0
 ROUNDS = 300
-LONGEST_RAW, LONGEST_PROSE = 20_000, 600
+LONGEST_RAW, LONGEST_PROSE = 20_000, 320
 """Characters of a description that are cleaned, and of the reporter's words in it that are encoded."""
 MOST_WORDS, MOST_SENTENCES = 12, 6
 """Of title and text, that are left out in turn to see what they count for."""

@@ -38,7 +38,7 @@ class LinearClassifier:
         self.classes_ = tuple(sorted(set(labels)))
         features = self._words.fit_transform(reports)
         truth = np.asarray(labels)
-        self._weights = np.empty((len(self.classes_), features.shape[1]), dtype=np.float32)
+        self._weights = np.empty((features.shape[1], len(self.classes_)), dtype=np.float32)  # Rows as they are read.
         self._intercepts = np.empty(len(self.classes_), dtype=np.float32)
         for column, label in enumerate(self.classes_):
             model = LogisticRegression(
@@ -48,14 +48,14 @@ class LinearClassifier:
                 random_state=self._seed,
             )
             model.fit(features, truth == label)
-            self._weights[column], self._intercepts[column] = model.coef_[0], model.intercept_[0]
+            self._weights[:, column], self._intercepts[column] = model.coef_[0], model.intercept_[0]
         return self
 
     def predict_probabilities(self, reports: Sequence[Report]) -> Probabilities:
         """Return the labels' probabilities against the others, together 1."""
         if not reports:
             return np.empty((0, len(self.classes_)))
-        scores = np.asarray(self._words.transform(reports) @ self._weights.T, dtype=np.float64) + self._intercepts
+        scores = np.asarray(self._words.transform(reports) @ self._weights, dtype=np.float64) + self._intercepts
         probabilities = 1 / (1 + np.exp(-np.clip(scores, -50, 50)))
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True), dtype=np.float64)
 
@@ -66,7 +66,7 @@ class LinearClassifier:
     def weigh(self, report: Report, label: str) -> list[Reason]:
         """Return every word and field of a report; with the label's intercept the weights add up to its score."""
         row = self._words.transform([report])
-        weights: NDArray[np.float32] = self._weights[self.classes_.index(label)]
+        weights: NDArray[np.float32] = self._weights[:, self.classes_.index(label)]
         contributions = np.zeros(len(weights))
         contributions[row.indices] = row.data * weights[row.indices]
         return [Reason(kind, what, weight) for (kind, what), weight in self._words.name(report, contributions).items()]
@@ -93,6 +93,6 @@ class LinearClassifier:
         arrays = read_arrays(folder / "weights.safetensors", "weights", "intercepts")
         classifier._weights, classifier._intercepts = arrays["weights"], arrays["intercepts"]
         classifier._words = WordFeatures.load(folder, kinds)
-        if classifier._weights.shape != (len(classifier.classes_), classifier._words.n_features):
+        if classifier._weights.shape != (classifier._words.n_features, len(classifier.classes_)):
             raise ArtifactError(folder, "its weights do not fit its labels and words.")
         return classifier
