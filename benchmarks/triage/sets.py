@@ -2,7 +2,7 @@
 
     python benchmarks/triage/sets.py --data ../shared/data/issues --figures DIR
 
-Each set is tried by `bugflow evaluate triage` in a process of its own. Figures that are in DIR already are not made again.
+Each set is tried by `bugflow evaluate triage` in a process of its own. Figures that are in DIR are not made again.
 """
 
 import argparse

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bugflow.core.errors import InvalidError
 from bugflow.ml.calibration import (
@@ -20,7 +21,7 @@ from bugflow.ml.triage.examples import Partition, Target
 from bugflow.ml.triage.model import SUGGESTED_PRECISION, TriageModel
 
 NEWEST_SHARE, LEAST_NEWEST = 0.5, 200
-"""Of the calibration part, on which thresholds are chosen; and how many of its reports at least."""
+"""Of the calibration part, on which a threshold has to hold by itself; and how many of its reports at least."""
 
 
 class NoMemberError(InvalidError):
@@ -54,8 +55,8 @@ def calibrate(
 ) -> Calibration:
     """Pool what members say of reports they were not trained on, and choose thresholds.
 
-    The pool is fitted to all of these reports, thresholds are chosen on the newest of them: what is reported changes,
-    and what comes next is most like what came last.
+    The pool is fitted to all of these reports. A threshold has to hold on all of them and on the newest alone: what is
+    reported changes, and what comes next is most like what came last.
 
     Args:
         members: Each of shape (reports, classes), the oldest report first.
@@ -67,11 +68,17 @@ def calibrate(
     truth = index_labels(labels, classes)
     pool = fit_pool(members, truth, biased=biased)
     pooled = pool.combine(members)
-    newest = slice(-max(LEAST_NEWEST, round(len(truth) * NEWEST_SHARE)), None)
-    pooled, truth = pooled[newest], truth[newest]
-    speaking = choose_thresholds(pooled, truth, target=precision)
-    suggesting = choose_thresholds(pooled, truth, target=min(SUGGESTED_PRECISION, precision))
+    speaking = choose_lasting_thresholds(pooled, truth, precision)
+    suggesting = choose_lasting_thresholds(pooled, truth, min(SUGGESTED_PRECISION, precision))
     return Calibration(pool, speaking, suggesting, float(np.mean(speaking.speaks(pooled))))
+
+
+def choose_lasting_thresholds(pooled: Probabilities, truth: NDArray[np.int_], precision: float) -> Thresholds:
+    """Return the lowest thresholds that hold on all of these reports, the oldest first, and on the newest alone."""
+    newest = slice(-max(LEAST_NEWEST, round(len(truth) * NEWEST_SHARE)), None)
+    overall = choose_thresholds(pooled, truth, target=precision)
+    lately = choose_thresholds(pooled[newest], truth[newest], target=precision)
+    return Thresholds(np.maximum(overall.least, lately.least), precision)
 
 
 @dataclass(frozen=True)
