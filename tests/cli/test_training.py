@@ -42,6 +42,7 @@ def test_a_trained_model_is_shown_beside_the_baselines_and_kept(
     told = capsys.readouterr().out
     assert "majority" in told
     assert "ensemble" in told
+    assert "| UI | 1.000 | 1.000 |" in (out / "CARD.md").read_text()
     [said] = TriageModel.load(out).suggest([Report("The button is wide")])
     assert (said.label, said.band) == ("UI", "sure")
 
@@ -99,6 +100,8 @@ def test_a_model_that_is_to_be_used_becomes_the_next_version_and_can_be_taken_ba
         assert run(*arguments, monkeypatch=monkeypatch) == 0
         assert f"component/{version}/" in capsys.readouterr().out
     assert list_used(monkeypatch, capsys) == {"1.1.0": True, "1.0.0": False}
+    assert run("model", "show", "component", "1.0.0", monkeypatch=monkeypatch) == 0
+    assert "Learned from reports.parquet: 420 reports trained" in " ".join(capsys.readouterr().out.split())
     assert run("model", "use", "component", "1.0.0", monkeypatch=monkeypatch) == 0
     capsys.readouterr()
     assert list_used(monkeypatch, capsys) == {"1.1.0": False, "1.0.0": True}

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
+from rich.markdown import Markdown
 from rich.table import Table
 
 from bugflow.cli.context import AsJson, console, load_settings, print_json
 from bugflow.core.clock import utc_now
 from bugflow.core.storage import Storage, open_storage
-from bugflow.mlops.registry.choosing import use_none, use_version
+from bugflow.mlops.registry.choosing import get_version, use_none, use_version
 from bugflow.mlops.registry.store import find_current, get_manifest, list_versions
 from bugflow.mlops.registry.versions import MODEL_TYPES
 
@@ -29,11 +30,27 @@ def show_models(*, as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("Type", "Version", "Trained (UTC)", "Used", "Accuracy", "Macro-F1", "Speaks about", "And is right")
+    table = Table("Type", "Version", "Trained (UTC)", "Used", "Accuracy", "Macro-F1", "Speaks", "Right", box=None)
     for row in rows:
         figures = (f"{row[name]:.3f}" if name in row else "" for name in SHOWN)
         table.add_row(row["type"], row["version"], row["trained_at"], "yes" if row["used"] else "", *figures)
     console.print(table if rows else "There are none. `bugflow train` makes them; until then starter models are used.")
+
+
+@app.command("show")
+def show_model(
+    model_type: Type,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="Such as 1.2.0.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show a model's card: what it learned from, how good it is beside the baselines, and its limits."""
+    storage = open_storage(load_settings().resolved_storage_url)
+    manifest = get_manifest(storage, get_version(storage, model_type, version))
+    if as_json:
+        print_json(manifest.model_dump(mode="json"))
+        return
+    console.print(Markdown(manifest.card or "This version has no card."))
 
 
 @app.command("use")

@@ -18,6 +18,7 @@ from bugflow.core.storage import open_storage
 from bugflow.ml.finetuning.options import DEFAULT_BASE, FineTuningOptions, Schedule
 from bugflow.ml.finetuning.training import Tell
 from bugflow.ml.triage.backends import BASELINES, Workshop, choose_default, list_backends
+from bugflow.ml.triage.cards import find_trial, write_card
 from bugflow.ml.triage.evaluating import Evaluation, evaluate
 from bugflow.ml.triage.examples import Split, Target, draw_samples, partition, read_examples
 from bugflow.ml.triage.model import TriageModel
@@ -85,10 +86,10 @@ def train(
     return found, build_model(target, members, divided, precision=wishes.precision)
 
 
-def publish(model: TriageModel, found: Evaluation, *, seed: int) -> ModelVersion:
+def publish(model: TriageModel, found: Evaluation, *, source: str, seed: int) -> ModelVersion:
     """Keep a model as a new version, with its figures on reports not seen before, and use it from now on."""
     storage, now = open_storage(load_settings().resolved_storage_url), utc_now()
-    scores = next(each.scores for each in found.trials if set(each.weights) == set(model.members))
+    scores = find_trial(model, found).scores
     figures = {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1, "ece": scores.ece, "coverage": scores.coverage}
     if scores.selective_precision is not None:
         figures["selective_precision"] = scores.selective_precision
@@ -103,6 +104,7 @@ def publish(model: TriageModel, found: Evaluation, *, seed: int) -> ModelVersion
             metrics=figures | {"n_train": found.n_train, "n_test": found.n_test},
             seed=seed,
             code_version=__version__,
+            card=write_card(model, found, source=source),
         )
     set_current(storage, version, now=now)
     return version
@@ -204,9 +206,10 @@ def _train_and_tell(
     print_evaluation(found, wishes.precision)
     if out is not None:
         model.save(out)
+        (out / "CARD.md").write_text(write_card(model, found, source=data.name), encoding="utf-8")
         console.print(f"The model is in {out}.", soft_wrap=True)
     if use:
-        version = publish(model, found, seed=wishes.seed)
+        version = publish(model, found, source=data.name, seed=wishes.seed)
         console.print(f"The model is kept as {version.name} and used from now on.", soft_wrap=True)
 
 
