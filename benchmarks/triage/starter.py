@@ -32,7 +32,7 @@ from bugflow.ml.triage.keyword import (
     KeywordClassifier,
 )
 from bugflow.ml.triage.model import TriageModel
-from bugflow.ml.triage.training import calibrate
+from bugflow.ml.triage.training import combine_members
 
 LABELS: Mapping[Target, tuple[str, ...]] = {
     "severity": ("critical", "high", "low", "medium"),
@@ -129,16 +129,14 @@ def train(target: Target, trackers: Sequence[Tracker], encoder: Encoder) -> tupl
             unseen.setdefault(tracker.name, []).append(_spread(member, tracker.parts.test.reports, classes))
     labels = [label for tracker in trackers for label in tracker.parts.calibration.labels]
     order = np.random.default_rng(0).permutation(len(labels))  # Trackers are mixed: none is the newest.
-    said = [np.vstack(each)[order] for each in calibrating.values()]
-    found = calibrate(said, [labels[row] for row in order], classes)
-    final = _fit(target, trackers, encoder)
-    model = TriageModel(target, final, found.pool, found.speaking, found.suggesting, found.coverage)
+    said = {name: np.vstack(each)[order] for name, each in calibrating.items()}
+    model = combine_members(target, _fit(target, trackers, encoder), said, [labels[row] for row in order])
     figures: dict[str, object] = {"classes": list(classes), "trackers": {}}
     for tracker in trackers:
         labels = list(tracker.parts.test.labels)
         truth = index_labels(labels, classes)
         ways = {
-            "unseen": found.pool.combine(unseen[tracker.name]),
+            "unseen": model.pool.combine(unseen[tracker.name]),
             "seen": model.predict_probabilities(tracker.parts.test.reports),
         }
         majority = Counter(tracker.parts.train.labels).most_common(1)[0][0]

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ def train_model(
     sure_from: float = 0.5,
     with_encoder: bool = False,
     with_rules: bool = False,
+    with_hurry: bool = False,
 ) -> TriageModel:
     """Return a model that has learned these texts; it says a label from that probability on."""
     reports = [Report(text) for text in texts.values() for _ in range(12)]
@@ -54,7 +56,16 @@ def train_model(
     members: dict[str, Classifier] = {"encoder" if with_encoder else "linear": member}
     if with_rules:
         members["keyword"] = KeywordClassifier(SEVERITY_RULES, SEVERITY_MEANINGS).fit(reports, labels)
-    count = len(member.classes_)
+    hurried = None
+    if with_hurry:
+        quick: dict[str, Classifier] = {"linear": LinearClassifier().fit(reports, labels)}
+        members |= quick
+        hurried = _put_together(target, quick, sure_from)
+    return replace(_put_together(target, members, sure_from), hurried=hurried)
+
+
+def _put_together(target: Target, members: Mapping[str, Classifier], sure_from: float) -> TriageModel:
+    count = len(next(iter(members.values())).classes_)
     return TriageModel(
         target=target,
         members=members,

@@ -103,6 +103,21 @@ def test_a_kept_model_says_the_same(model: TriageModel, tmp_path: Path) -> None:
     assert [each.band for each in again.suggest(reports)] == [each.band for each in model.suggest(reports)]
 
 
+def test_what_answers_at_once_is_calibrated_by_itself_and_kept(model: TriageModel, tmp_path: Path) -> None:
+    assert model.hurried is not None
+    assert (model.hurried.method, model.hurried.hurried) == ("linear+presence", None)
+    unseen = draw_partition(seed=3).train
+    said = model.hurried.suggest(unseen.reports)
+    right = [each.label == label for each, label in zip(said, unseen.labels, strict=True) if not each.abstained]
+    assert len(right) > 100
+    assert np.mean(right) >= 0.88
+    model.save(tmp_path / "model")
+    again = TriageModel.load(tmp_path / "model", encoder=ENCODER).hurried
+    assert again is not None
+    reports = unseen.reports[:20]
+    assert np.allclose(again.predict_probabilities(reports), model.hurried.predict_probabilities(reports), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -112,6 +127,7 @@ def test_a_kept_model_says_the_same(model: TriageModel, tmp_path: Path) -> None:
         {"biases": [0.0]},
         {"speaking": {"least": "all"}},
         {"coverage": None},
+        {"hurried": {"members": ["linear"]}},
     ],
 )
 def test_a_model_whose_parts_do_not_fit_is_refused(

@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from bugflow.mlops.serving.host import ModelHost
 from bugflow.mlops.serving.opinions import Opinion, Question
 from bugflow.mlops.serving.options import ServingOptions
 from factories.models import SEVERITY_TEXTS, TEAM_TEXTS, HeldEncoder, save_model, train_model
+from factories.runners import wait_until
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 PROJECT = "6f1f0d52-0c6f-4c55-9a39-0a5f2f3b8f10"
@@ -225,6 +227,19 @@ def test_when_too_much_is_asked_at_once_the_rules_answer_and_no_model_is_blamed(
     assert host.read_breakers()["severity"] == 0
 
 
+def test_words_speak_where_there_is_no_time_for_the_whole_model(place: Place) -> None:
+    place.publish(train_model("severity", SEVERITY_TEXTS, with_encoder=True, with_hurry=True))
+    host = place.host(timeout_seconds=0.3)
+    host.shelf.look()
+    assert ask(host).method == "encoder+linear"
+    place.encoder.go.clear()
+    late = ask(host, Report("Another crash when saving a document"))
+    assert (late.method, late.label, late.band) == ("linear", "critical", "sure")
+    assert late.confidence is not None
+    assert late.because is not None
+    assert "no time" in late.because
+
+
 def test_when_no_thread_comes_back_the_model_is_blamed_even_so(place: Place) -> None:
     host = place.host(threads=1, queue_seconds=0.05, timeout_seconds=0.1, failures=2)
     place.publish(train_model("severity", SEVERITY_TEXTS, with_encoder=True))
@@ -325,7 +340,7 @@ def test_a_model_of_something_else_is_not_used(place: Place) -> None:
 
 
 def test_while_models_are_replaced_every_request_is_answered_by_one_of_them(place: Place) -> None:
-    host = place.host(poll_seconds=0.001)
+    host = place.host(poll_seconds=0.001, queue_seconds=20.0)
     versions = [place.publish(train_model("severity", SEVERITY_TEXTS)) for _ in range(2)]
     host.shelf.look()
     ended = threading.Event()
@@ -338,15 +353,23 @@ def test_while_models_are_replaced_every_request_is_answered_by_one_of_them(plac
             with lock:
                 seen[str(found.model_version)] += 1
 
+    def has_answered(name: str, before: int) -> bool:
+        return seen[name] > before
+
     threads = [threading.Thread(target=keep_asking) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for turn in range(12):
-        set_current(place.storage, versions[turn % 2], now=NOW)
-        place.look(host)
-    ended.set()
-    for thread in threads:
-        thread.join(20)
+    try:
+        for turn in range(12):
+            version = versions[turn % 2]
+            before = seen[version.name]
+            set_current(place.storage, version, now=NOW)
+            place.look(host)
+            wait_until(partial(has_answered, version.name, before))
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join(20)
     assert set(seen) == {each.name for each in versions}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -66,6 +66,8 @@ class TriageModel:
         speaking: From which probability on a label is sure.
         suggesting: From which probability on a label is worth showing.
         coverage: The share of calibration reports about which it spoke, in [0, 1].
+        hurried: Those of its members that answer at once, calibrated by themselves, for when there is no time for all;
+            none where there is no difference.
     """
 
     target: Target
@@ -74,6 +76,7 @@ class TriageModel:
     speaking: Thresholds
     suggesting: Thresholds
     coverage: float
+    hurried: "TriageModel | None" = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -131,16 +134,8 @@ class TriageModel:
             place = folder / "members" / name
             place.mkdir(parents=True)
             member.save(place)
-        content = {
-            "format": FORMAT,
-            "target": self.target,
-            "members": list(self.members),
-            "weights": self.pool.weights.tolist(),
-            "biases": self.pool.biases.tolist(),
-            "speaking": _write_thresholds(self.speaking),
-            "suggesting": _write_thresholds(self.suggesting),
-            "coverage": self.coverage,
-        }
+        hurried = None if self.hurried is None else _write_opinion(self.hurried)
+        content = {"format": FORMAT, "target": self.target, "hurried": hurried, **_write_opinion(self)}
         write_json(folder / "model.json", content)
 
     @classmethod
@@ -155,19 +150,19 @@ class TriageModel:
         if content.get("format") != FORMAT:
             raise ArtifactError(path, f"its format is {content.get('format')!r}, and this version reads {FORMAT}.")
         try:
-            model = cls(
-                target=content["target"],
-                members={
-                    name: MEMBERS[name].load(folder / "members" / name, encoder=encoder) for name in content["members"]
-                },
-                pool=Pool(np.array(content["weights"], np.float64), np.array(content["biases"], np.float64)),
-                speaking=_read_thresholds(content["speaking"]),
-                suggesting=_read_thresholds(content["suggesting"]),
-                coverage=float(content["coverage"]),
+            members = {
+                name: MEMBERS[name].load(folder / "members" / name, encoder=encoder) for name in content["members"]
+            }
+            hurried = content["hurried"]
+            model = replace(
+                _read_opinion(content, members),
+                hurried=None if hurried is None else _read_opinion({"target": content["target"], **hurried}, members),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(path, f"it lacks or has no use for {error}.") from error
-        model.require_fitting_parts(path)
+        for each in (model, model.hurried):
+            if each is not None:
+                each.require_fitting_parts(path)
         return model
 
     def require_fitting_parts(self, path: Path) -> None:
@@ -181,6 +176,29 @@ class TriageModel:
             raise ArtifactError(path, "its parts are of different classes.")
         if any(member.classes_ != self.classes for member in self.members.values()):
             raise ArtifactError(path, "its members know different labels.")
+
+
+def _write_opinion(model: TriageModel) -> dict[str, object]:
+    """Return what is to be kept of a model beside its members."""
+    return {
+        "members": list(model.members),
+        "weights": model.pool.weights.tolist(),
+        "biases": model.pool.biases.tolist(),
+        "speaking": _write_thresholds(model.speaking),
+        "suggesting": _write_thresholds(model.suggesting),
+        "coverage": model.coverage,
+    }
+
+
+def _read_opinion(content: Mapping[str, Any], members: Mapping[str, Classifier]) -> TriageModel:
+    return TriageModel(
+        target=content["target"],
+        members={name: members[name] for name in content["members"]},
+        pool=Pool(np.array(content["weights"], np.float64), np.array(content["biases"], np.float64)),
+        speaking=_read_thresholds(content["speaking"]),
+        suggesting=_read_thresholds(content["suggesting"]),
+        coverage=float(content["coverage"]),
+    )
 
 
 def _write_thresholds(thresholds: Thresholds) -> dict[str, object]:

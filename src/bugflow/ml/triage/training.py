@@ -18,6 +18,7 @@ from bugflow.ml.calibration import (
 )
 from bugflow.ml.contract import Classifier, Learner, Probabilities
 from bugflow.ml.triage.examples import Partition, Target
+from bugflow.ml.triage.members import QUICK_MEMBERS
 from bugflow.ml.triage.model import SUGGESTED_PRECISION, TriageModel
 
 NEWEST_SHARE, LEAST_NEWEST = 0.5, 200
@@ -127,8 +128,31 @@ def build_model(
         if not isinstance(each.learner, Classifier):
             raise NoMemberError(name)
         kept[name] = each.learner
-    classes = next(iter(kept.values())).classes_
-    found = calibrate(
-        [each.calibration for each in members.values()], data.calibration.labels, classes, precision=precision
-    )
-    return TriageModel(target, kept, found.pool, found.speaking, found.suggesting, found.coverage)
+    said = {name: each.calibration for name, each in members.items()}
+    return combine_members(target, kept, said, data.calibration.labels, precision=precision)
+
+
+def combine_members(
+    target: Target,
+    members: Mapping[str, Classifier],
+    said: Mapping[str, Probabilities],
+    labels: Sequence[str],
+    *,
+    precision: float = TARGET_PRECISION,
+) -> TriageModel:
+    """Return a model of members, calibrated by what they say of reports that they were not trained on.
+
+    Args:
+        target: What they find.
+        members: Of the same classes, by name.
+        said: What each of them says, of shape (reports, classes), the oldest report first.
+        labels: Of these reports.
+        precision: What the speaking thresholds are chosen for, in (0, 1].
+    """
+    quick = {name: member for name, member in members.items() if name in QUICK_MEMBERS}
+    hurried = None
+    if 0 < len(quick) < len(members):
+        hurried = combine_members(target, quick, said, labels, precision=precision)
+    classes = next(iter(members.values())).classes_
+    found = calibrate([said[name] for name in members], labels, classes, precision=precision)
+    return TriageModel(target, members, found.pool, found.speaking, found.suggesting, found.coverage, hurried)

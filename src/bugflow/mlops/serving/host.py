@@ -28,6 +28,7 @@ PAUSED = "The model has failed several times and is left alone for a while, so t
 FAILED = "The model has failed, so the keyword rules speak."
 BUSY = "Too many reports are asked about at once, so the keyword rules speak."
 TOO_SLOW = "The model did not answer in time, so the keyword rules speak."
+HURRIED = "There was no time for the whole model, so only its members that look at words speak."
 
 
 class Observer(Protocol):
@@ -199,8 +200,24 @@ class ModelHost:
             else:
                 blamed = True
                 self._note_failure(target, None)
+            if target not in failed and self._hurry(found, thinking, target):
+                continue
             why = FAILED if target in failed else because
             self._fall_back(found, question, thinking.report, because=why, explain=explain)
+
+    def _hurry(self, found: dict[ModelType, Opinion], thinking: Thinking, target: ModelType) -> bool:
+        """Ask those members that answer at once, in the thread that waits; return whether there are any."""
+        question, served = thinking.asked[target]
+        hurried = served.hurried
+        if hurried is None:
+            return False
+        try:
+            opinion, _ = ask_model(hurried, question, thinking.report)
+        except Exception as error:  # noqa: BLE001 -- The edge to learned models: whatever fails, the rules answer.
+            log.warning("prediction_failed", target=target, error=str(error), kind=type(error).__name__)
+            return False
+        found[target] = replace(opinion, because=opinion.because or HURRIED)
+        return True
 
     def _think(self, thinking: Thinking, task: Task, *, explain: bool) -> None:
         for target, (question, served) in thinking.asked.items():

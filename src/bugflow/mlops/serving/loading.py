@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from bugflow.ml.artifacts import ArtifactError, read_json
 from bugflow.ml.contract import Encoder
+from bugflow.ml.triage.members import QUICK_MEMBERS, WORD_MEMBERS
 from bugflow.mlops.registry.versions import ModelType
 
 if TYPE_CHECKING:
     from bugflow.ml.triage.model import TriageModel
 
-WORD_MEMBERS = ("linear", "presence")
-QUICK_MEMBERS = ("keyword", *WORD_MEMBERS)
-"""Their reasons are there as soon as their opinion is; others look at the text once for each of its parts."""
 NEEDS_ENCODER = "encoder"
 
 
@@ -32,6 +30,12 @@ class ServedModel:
     quick: "TriageModel | None"
     method: str
     version: str
+
+    @property
+    def hurried(self) -> "ServedModel | None":
+        """What answers at once when there is no time for the whole model; none where there is nothing like that."""
+        model = self.model.hurried
+        return None if model is None else replace(self, model=model, quick=model, method=model.method)
 
     @property
     def explains_quickly(self) -> bool:
@@ -77,4 +81,4 @@ def _keep_quick(model: "TriageModel") -> "TriageModel | None":
         return None
     names = list(model.members)
     members = {names[row]: model.members[names[row]] for row in rows}
-    return replace(model, members=members, pool=replace(model.pool, weights=model.pool.weights[rows]))
+    return replace(model, members=members, hurried=None, pool=replace(model.pool, weights=model.pool.weights[rows]))
