@@ -90,6 +90,7 @@ def run_server(home: Path, database_url: str, **settings: str) -> Iterator[Serve
         "RATE_LIMIT_PER_MINUTE": "100000",
         "JOB_POLL_SECONDS": "0.05",
         "STARTER_MODELS": "false",
+        "PREDICTION_QUEUE_SECONDS": "20",
     } | settings
     plain = {name: value for name, value in os.environ.items() if not name.startswith("BUGFLOW_")}
     environment = plain | {f"BUGFLOW_{name}": value for name, value in values.items()}

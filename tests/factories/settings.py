@@ -25,5 +25,6 @@ def build_settings(home: Path, **overrides: Any) -> Settings:  # noqa: ANN401 --
         "rate_limit_per_minute": 100_000,
         "page_limit_per_minute": 100_000,
         "starter_models": False,
+        "prediction_queue_seconds": 20.0,
     }
     return Settings(**(values | overrides))

@@ -123,6 +123,11 @@ class Settings(BaseSettings):
     prediction_timeout_seconds: float = Field(
         default=2.0, gt=0, description="After this long the keyword rules answer in a model's place."
     )
+    prediction_queue_seconds: float = Field(
+        default=0.03,
+        gt=0,
+        description="A report that would wait longer for its turn is answered by what only looks at words.",
+    )
     prediction_failures: int = Field(
         default=5, ge=1, description="After so many failures in a row a model is left alone for a while."
     )

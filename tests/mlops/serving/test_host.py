@@ -67,6 +67,7 @@ class Place:
             "cache_folder": self.folder / "cache",
             "open_encoder": lambda: self.encoder,
             "timeout_seconds": 20.0,
+            "queue_seconds": 20.0,
         }
         made = ModelHost(self.storage, ServingOptions(**(values | options)), clock=self.clock)
         self.hosts.append(made)

@@ -15,6 +15,8 @@ from bugflow.mlops.serving.options import ServingOptions
 
 PREPARING_AFTER_SECONDS = 20.0
 """Preparing an encoder takes half a minute of a whole core: first a server answers, and shows that it stays."""
+TEXTS_AT_ONCE = 2
+"""A report has a title and a text: where a core is free, both are read at once."""
 
 
 def build_models(settings: Settings, storage: Storage) -> ModelHost:
@@ -26,6 +28,7 @@ def build_models(settings: Settings, storage: Storage) -> ModelHost:
         find_starter=find_starter if settings.starter_models else lambda _: None,
         targets=tuple(each for each in MODEL_TYPES if each in wanted),
         timeout_seconds=settings.prediction_timeout_seconds,
+        queue_seconds=settings.prediction_queue_seconds,
         failures=settings.prediction_failures,
         pause_seconds=settings.prediction_pause_seconds,
         cache_seconds=settings.model_cache_seconds,
@@ -37,7 +40,8 @@ def build_models(settings: Settings, storage: Storage) -> ModelHost:
 def _open_encoder(settings: Settings, started: float) -> Encoder:
     may_prepare = time.monotonic() - started > PREPARING_AFTER_SECONDS
     encoder = SharedEncoder(
-        open_encoder(settings.models_folder, settings.encoder, may_prepare=may_prepare),
+        open_encoder(settings.models_folder, settings.encoder, threads=TEXTS_AT_ONCE, may_prepare=may_prepare),
+        batch_texts=TEXTS_AT_ONCE,
         timeout_seconds=settings.prediction_timeout_seconds,
     )
     encoder.warm()
