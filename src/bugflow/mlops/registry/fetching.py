@@ -7,8 +7,9 @@ from uuid import uuid4
 
 from bugflow.core.storage import ObjectNotFoundError, Storage, StorageKeyError
 from bugflow.core.storage.contract import require_key
+from bugflow.ml.artifacts import hash_file
 from bugflow.mlops.registry.errors import ModelDamagedError
-from bugflow.mlops.registry.store import get_manifest, hash_file
+from bugflow.mlops.registry.store import get_manifest
 from bugflow.mlops.registry.versions import Manifest, ModelVersion, StoredFile
 
 UNFINISHED = ".unfinished-"

@@ -1,6 +1,5 @@
 """Publishing models, finding them, and saying which is used."""
 
-import hashlib
 import io
 from collections.abc import Mapping
 from datetime import datetime
@@ -171,9 +170,3 @@ def _parse(kind: type[Content], content: bytes, name: str, what: str) -> Content
         return kind.model_validate_json(content)
     except ValidationError as error:
         raise ModelDamagedError(name, f"{what} cannot be understood.") from error
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

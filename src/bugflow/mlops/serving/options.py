@@ -20,13 +20,13 @@ class ServingOptions:
         open_encoder: Called in the background when the first model needs it.
         find_starter: Returns the folder of a model that comes with the package.
         targets: Which fields are predicted at all; none switches predictions off.
-        timeout_seconds: After this long the rules answer.
+        timeout_seconds: After this long a model's hurried members answer, or the rules.
         failures: After so many failures in a row a target's model is left alone.
         pause_seconds: For how long it is.
         cache_seconds: A project's own model that nobody asked for so long is let go.
         poll_seconds: How often it is looked whether another model is to be used.
         threads: How many reports are thought about at once; the others wait. More than a few only keep each other busy.
-        queue_seconds: With this long to wait for a thread the rules answer, and no model is blamed.
+        queue_seconds: With this long to wait for a thread they answer, too, and no model is blamed.
         reasons_seconds: How long an answer waits for its reasons.
         quiet: With at most so many reports a second there is time for reasons that need many looks at the text.
     """

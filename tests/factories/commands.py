@@ -1,0 +1,16 @@
+"""The command line as a shell calls it."""
+
+import sys
+
+import pytest
+
+from bugflow.cli.context import report_errors
+from bugflow.cli.main import app
+
+
+def run_command(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run a command and return its exit code."""
+    monkeypatch.setattr("sys.argv", ["bugflow", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(report_errors(app))
+    return int(ended.value.code or 0)
