@@ -49,7 +49,7 @@ def test_a_prepared_folder_is_read_and_its_split_kept(
     arguments = ("train", "component", "--data", str(folder), "--backend", "linear")
     assert run_command(*arguments, monkeypatch=monkeypatch) == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "trained on 400 reports, calibrated on 100, tested on 100 (split: given)" in told
+    assert "trained on 400 reports, calibrated on 100 and trained again with them, tested on 100 (split: given)" in told
 
 
 def test_no_more_samples_than_wanted_are_used(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bugflow.ml.calibration import choose_thresholds, fit_pool, index_labels
+from bugflow.ml.calibration import choose_thresholds, cross_pool, fit_pool, index_labels
 from bugflow.ml.evaluation import calibration_error, compare_macro_f1, compare_paired, score
 
 
@@ -65,6 +65,32 @@ def test_two_members_that_know_different_things_are_better_together() -> None:
     assert together > max((each[unseen].argmax(axis=1) == truth[unseen]).mean() for each in (first, second)) + 0.01
 
 
+def test_what_a_member_learns_of_new_shares_is_not_counted_twice() -> None:
+    probabilities, truth = draw(4000)
+    old = distort(probabilities, 1.0, (0.1, 1, 1))  # Learned when the first label was rare.
+    pool = fit_pool([old], truth)
+    half_way = distort(probabilities, 1.0, (0.5, 1, 1))
+    growth = np.log([5.0, 1.0, 1.0])
+    followed = pool.follow_shares([growth]).combine([half_way])
+    assert np.allclose(followed, pool.combine([old]), atol=0.01)
+    assert pool.combine([half_way])[:, 0].mean() > followed[:, 0].mean() + 0.1
+
+
+def test_what_a_pool_says_to_choose_thresholds_by_does_not_know_the_truth_of_those_reports() -> None:
+    probabilities, truth = draw(500)
+    before = cross_pool([probabilities], truth)
+    changed = np.concatenate([(truth[:100] + 1) % 3, truth[100:]])
+    after = cross_pool([probabilities], changed)
+    np.testing.assert_array_equal(before[:100], after[:100])
+    assert not np.allclose(before[100:], after[100:])
+    assert before == pytest.approx(fit_pool([probabilities], truth).combine([probabilities]), abs=0.1)
+
+
+def test_few_reports_are_pooled_too() -> None:
+    probabilities, truth = draw(2)
+    assert np.allclose(cross_pool([probabilities], truth).sum(axis=1), 1)
+
+
 def test_nothing_known_leaves_probabilities_alone() -> None:
     probabilities, _ = draw(10)
     assert np.allclose(fit_pool([probabilities], np.full(10, -1)).combine([probabilities]), probabilities)
@@ -76,8 +102,8 @@ def test_what_is_said_above_the_thresholds_is_right_as_often_as_promised(seed: i
     thresholds = choose_thresholds(probabilities, truth, target=0.9)
     unseen, unseen_truth = draw(6000, seed=seed + 100)
     spoken = thresholds.speaks(unseen)
-    assert spoken.mean() > 0.2
-    assert (unseen.argmax(axis=1) == unseen_truth)[spoken].mean() >= 0.88
+    assert spoken.mean() > 0.15
+    assert (unseen.argmax(axis=1) == unseen_truth)[spoken].mean() >= 0.89
 
 
 def test_a_label_that_is_seldom_right_is_never_said() -> None:

@@ -53,7 +53,7 @@ def print_evaluation(found: Evaluation, precision: float) -> None:
     """Print what came of each back-end, below each other."""
     console.print(
         f"{found.target} of {len(found.classes)} labels: trained on {found.n_train:,} reports, calibrated on "
-        f"{found.n_calibration:,}, tested on {found.n_test:,} (split: {found.split})."
+        f"{found.n_calibration:,} and trained again with them, tested on {found.n_test:,} (split: {found.split})."
     )
     table = Table("", *COLUMNS, box=None, pad_edge=False, collapse_padding=True)
     for trial in found.trials:

@@ -79,6 +79,7 @@ def train(
         learners,
         chosen,
         precision=wishes.precision,
+        balanced=wishes.class_weights,
         seed=wishes.seed,
         tell=lambda learner: tell(f"Training {learner}"),
     )

@@ -1,5 +1,7 @@
 """A model of several members: what it says, when it is silent, and that it can be kept."""
 
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,9 @@ from bugflow.ml.contract import Report
 from bugflow.ml.triage.backends import BASELINES, Workshop, choose_default, list_backends
 from bugflow.ml.triage.evaluating import Evaluation, evaluate
 from bugflow.ml.triage.examples import Examples, Partition, partition
+from bugflow.ml.triage.linear import LinearClassifier
 from bugflow.ml.triage.model import TriageModel
-from bugflow.ml.triage.training import NoMemberError, build_model
+from bugflow.ml.triage.training import NoMemberError, build_model, try_learner, try_learners
 from factories.encoders import BagEncoder
 
 WORDS = {
@@ -76,6 +79,42 @@ def test_a_model_is_right_where_it_speaks_and_silent_where_nothing_tells(model: 
     assert 0.5 < len(spoken) / len(said) < 0.9
     assert np.mean([found == label for found, label in spoken]) >= 0.88
     assert model.suggest([Report("page button search", "when login")])[0].abstained
+
+
+def test_what_calibrates_is_judged_first_and_learned_from_afterwards(data: Partition) -> None:
+    newest = Examples(
+        tuple(Report(f"{each.title} quasar") for each in data.calibration.reports),
+        tuple("critical" for _ in data.calibration.labels),
+    )
+    changed = Partition(data.train, newest, Examples((Report("quasar quasar"),), ("critical",)), "time")
+    once, twice = (try_learner(LinearClassifier, changed, again=again) for again in (False, True))
+    np.testing.assert_array_equal(once.calibration, twice.calibration)
+    column = twice.learner.classes_.index("critical")
+    assert twice.test[0, column] > once.test[0, column] + 0.4
+    assert not once.growth.any()
+    shares = [Counter(each.labels)["critical"] / len(each) for each in (changed.train, changed.join_seen())]
+    assert twice.growth[column] == pytest.approx(np.log(shares[1] / shares[0]))
+    assert not try_learner(LinearClassifier, changed, balanced=True).growth.any()
+
+
+def test_what_takes_hours_is_trained_once(data: Partition) -> None:
+    built: list[str] = []
+
+    def build(name: str) -> LinearClassifier:
+        built.append(name)
+        return LinearClassifier()
+
+    learners = {name: partial(build, name) for name in ("linear", "transformer")}
+    try_learners(["linear", "transformer", "linear"], learners, data)
+    assert built == ["linear", "linear", "transformer"]
+
+
+def test_a_label_that_training_did_not_see_is_not_learned_later(data: Partition) -> None:
+    labels = ("blocker", *data.calibration.labels[1:])
+    seen = Partition(data.train, Examples(data.calibration.reports, labels), data.test, "time").join_seen()
+    assert len(seen) == len(data.train) + len(data.calibration) - 1
+    assert "blocker" not in seen.labels
+    assert seen.reports[-1] is data.calibration.reports[-1]
 
 
 def test_a_suggestion_names_the_runner_up_and_its_threshold(model: TriageModel) -> None:

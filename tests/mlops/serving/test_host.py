@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from bugflow.core.storage import Storage, open_storage
 from bugflow.ml.artifacts import read_json, write_json
 from bugflow.ml.contract import Report
+from bugflow.ml.encoder.sharing import SharedEncoder
 from bugflow.ml.triage.model import TriageModel
 from bugflow.mlops.registry.store import publish_model, set_current
 from bugflow.mlops.registry.versions import GLOBAL, ModelVersion
@@ -392,9 +393,10 @@ def test_what_is_answered_is_counted(place: Place) -> None:
         def __init__(self) -> None:
             self.rows: list[tuple[str, str, str]] = []
             self.times: list[float] = []
+            self.watched: dict[str, Callable[[], Mapping[str, float]]] = {}
 
         def watch(self, name: str, description: str, *, label: str, read: Callable[[], Mapping[str, float]]) -> None:
-            self.watched = {f"{name} {label}": read()}
+            self.watched[f"{name} {label}"] = read
             assert description
 
         def observe_prediction(self, *, target: str, method: str, band: str) -> None:
@@ -403,9 +405,16 @@ def test_what_is_answered_is_counted(place: Place) -> None:
         def observe_predicting(self, *, seconds: float) -> None:
             self.times.append(seconds)
 
-    counted, host = Counted(), place.host()
+    counted, host = Counted(), place.host(open_encoder=lambda: SharedEncoder(place.encoder))
     host.observe_with(counted)
     host.judge(CRASH, [SEVERITY, TEAM])
     assert counted.rows == [("severity", "keyword", "suggested"), ("team", "keyword", "unsure")]
     assert len(counted.times) == 1
-    assert counted.watched["bugflow_prediction_breaker_open target"]["team"] == 0
+    assert counted.watched["bugflow_prediction_breaker_open target"]()["team"] == 0
+    assert counted.watched["bugflow_encoder what"]() == {}
+    place.publish(train_model("severity", SEVERITY_TEXTS, with_encoder=True))
+    host.shelf.look()
+    assert ask(host).method == "encoder"
+    assert counted.watched["bugflow_encoder what"]()["texts"] >= 2
+    host.stop()
+    assert counted.watched["bugflow_encoder what"]() == {}

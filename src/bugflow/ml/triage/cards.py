@@ -30,8 +30,9 @@ def _write_lines(model: TriageModel, found: Evaluation, source: str) -> Iterator
     weights = ", ".join(f"{name} {weight:.2f}" for name, weight in trial.weights.items())
     yield f"# Model of {found.target}: {trial.backend}"
     yield ""
-    yield f"Learned from {source}: {found.n_train:,} reports trained, {found.n_calibration:,} calibrated and chose the"
-    yield f"thresholds, {found.n_test:,} tested (split: {found.split}). Members and what they count: {weights}."
+    yield f"Learned from {source}: {found.n_train:,} reports trained, {found.n_calibration:,} calibrated, chose the"
+    yield f"thresholds and trained afterwards, {found.n_test:,} tested (split: {found.split})."
+    yield f"Members and what they count: {weights}."
     yield ""
     yield "| Back-end | Accuracy (95 %) | Macro-F1 | Calibration error | Speaks about | And is right |"
     yield "|---|---|---|---|---|---|"

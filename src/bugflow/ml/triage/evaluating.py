@@ -12,7 +12,7 @@ from bugflow.ml.contract import Learner
 from bugflow.ml.evaluation import Scores, compare_macro_f1, compare_paired, score
 from bugflow.ml.triage.backends import BASELINES, MAJORITY
 from bugflow.ml.triage.examples import Partition, Target
-from bugflow.ml.triage.training import TriedLearner, calibrate, try_learner
+from bugflow.ml.triage.training import TriedLearner, calibrate, try_learners
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,11 @@ def evaluate(
     backends: Mapping[str, Sequence[str]],
     *,
     precision: float = TARGET_PRECISION,
+    balanced: bool = False,
     seed: int = 0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
-    """Train each learner once, pool those of each back-end, calibrate, and try it on the test part.
+    """Train each learner, pool those of each back-end, calibrate, and try it on the test part.
 
     Baselines are taken as they are: calibrated by a temperature, which leaves the order of their labels alone.
 
@@ -121,13 +122,13 @@ def evaluate(
         learners: How each is made, by its name.
         backends: The learners of each back-end, by its name.
         precision: What the thresholds are chosen for, in (0, 1].
+        balanced: Whether rare labels weigh as much as frequent ones to the learners.
         seed: Of the intervals.
         tell: Called with a learner's name before it is trained.
     """
-    tried: dict[str, TriedLearner] = {}
-    for name in dict.fromkeys(member for members in backends.values() for member in members):
-        tell(name)
-        tried[name] = try_learner(learners[name], data)
+    tried = try_learners(
+        (name for members in backends.values() for name in members), learners, data, balanced=balanced, tell=tell
+    )
     classes = next(iter(tried.values())).learner.classes_
     truth = index_labels(data.test.labels, classes)
     trials = [
@@ -155,6 +156,7 @@ def _judge(
         classes,
         precision=precision,
         biased=name not in BASELINES,
+        growths=[each.growth for each in members.values()],
     )
     probabilities = found.pool.combine([each.test for each in members.values()])
     return Trial(

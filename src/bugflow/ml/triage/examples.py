@@ -65,6 +65,13 @@ class Partition:
     test: Examples
     split: str
 
+    def join_seen(self) -> Examples:
+        """Return what trains and what calibrates, but for labels that what trains does not have."""
+        known = set(self.train.labels)
+        rows = np.array([row for row, label in enumerate(self.calibration.labels) if label in known], dtype=np.int_)
+        newest = self.calibration.take(rows)
+        return Examples(self.train.reports + newest.reports, self.train.labels + newest.labels)
+
 
 def read_examples(path: Path, target: Target, *, least_rows: int = 50) -> tuple[Examples, list[str | None]]:
     """Return labelled reports, the oldest first, and which part each belongs to where the file says it.

@@ -95,6 +95,12 @@ class ModelHost:
             label="target",
             read=self.read_breakers,
         )
+        observer.watch(
+            "bugflow_encoder",
+            "What the encoder of this process has done, and how long the latest calls took.",
+            label="what",
+            read=self.shelf.read_encoder,
+        )
 
     def start(self) -> None:
         """Begin to load models; until they are there the rules answer."""

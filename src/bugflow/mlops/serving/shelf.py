@@ -97,6 +97,11 @@ class Shelf:
         slot.asked_at = self._clock()
         return slot.served
 
+    def read_encoder(self) -> dict[str, float]:
+        """Return what the shared encoder has done so far, by name; nothing where none is open."""
+        encoder = self._encoder
+        return encoder.statistics().to_gauges() if isinstance(encoder, SharedEncoder) else {}
+
     def list_slots(self) -> list[Slot]:
         """Return every place, of targets for all projects first."""
         with self._lock:
