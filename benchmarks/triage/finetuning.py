@@ -1,4 +1,4 @@
-"""Fine-tunes a base model on labelled reports, and measures what is served against PyTorch and plain words.
+"""Fine-tunes a base model on labelled reports, alone and as a member, beside every other back-end and PyTorch.
 
 `python benchmarks/triage/finetuning.py --data FILE --target severity --base packaged --max-length 64 --epochs 1`
 """
@@ -8,18 +8,19 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
-from bugflow.ml.calibration import index_labels
-from bugflow.ml.contract import Learner, Report
+from bugflow.ml.contract import Report
+from bugflow.ml.encoder import open_encoder
+from bugflow.ml.encoder.keeping import KeptVectors
 from bugflow.ml.encoder.tokens import open_tokenizer, pad
-from bugflow.ml.finetuning.examples import score_columns
+from bugflow.ml.evaluation import compare_paired
 from bugflow.ml.finetuning.options import FineTuningOptions
 from bugflow.ml.finetuning.serving import TOKENIZER
-from bugflow.ml.triage.baselines import PlainClassifier
-from bugflow.ml.triage.examples import Examples, Partition, partition, read_examples
+from bugflow.ml.triage.backends import ENSEMBLE, TRANSFORMER, Workshop, list_backends
+from bugflow.ml.triage.evaluating import Evaluation, evaluate
+from bugflow.ml.triage.examples import Partition, partition, read_examples
 from bugflow.ml.triage.transformer import TransformerClassifier
 
 TIMED = 300
@@ -45,17 +46,17 @@ def main() -> None:
         seed=wanted.seed,
     )
     print(f"{wanted.target}: {len(data.train):,} train, {len(data.test):,} test; split: {data.split}; {options}")
-    print("| | Accuracy | Macro-F1 | Training | A report |\n|---|---|---|---|---|", flush=True)
-    _try("words (TF-IDF, logistic regression)", PlainClassifier(), data)
     with TemporaryDirectory() as folder:
-        work = wanted.work or Path(folder)
-        classifier = TransformerClassifier(options, work, tell=_tell)
-        _try("fine-tuned, as served", classifier, data)
-        served = classifier.description_
-        print({name: value for name, value in served.items() if name != "options"})
+        transformer = TransformerClassifier(options, wanted.work or Path(folder), tell=_tell)
+        encoder = KeptVectors(open_encoder(wanted.models, threads=1), wanted.models / "vectors.db")
+        workshop = Workshop(encoder=encoder, balanced=wanted.class_weights, others={TRANSFORMER: lambda: transformer})
+        learners = workshop.list_learners(wanted.target, data.train.labels)
+        backends = list_backends(list(learners))
+        _print_table(evaluate(wanted.target, data, learners, backends, balanced=wanted.class_weights))
+        print({name: value for name, value in transformer.description_.items() if name != "options"})
         kept = Path(folder) / "kept"
         kept.mkdir()
-        classifier.save(kept)
+        transformer.save(kept)
         _compare_speed(kept, options, data.test.reports[:TIMED])
 
 
@@ -74,6 +75,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--use-gpu", default="auto", choices=["auto", "yes", "no"])
     parser.add_argument("--torch-threads", type=int)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--models", type=Path, default=Path.home() / ".bugflow/models", help="encoder and vectors")
     parser.add_argument("--work", type=Path, help="keep checkpoints here, to go on after a kill")
     return parser.parse_args()
 
@@ -88,21 +90,21 @@ def _divide(wanted: argparse.Namespace) -> Partition:
     return Partition(data.train.take(rows), data.calibration, data.test, data.split)
 
 
-def _try(name: str, learner: Learner, data: Partition) -> None:
-    started = time.perf_counter()
-    learner.fit(data.train.reports, data.train.labels)
-    trained = time.perf_counter()
-    said = learner.predict_probabilities(data.test.reports).argmax(axis=1)
-    taken = (time.perf_counter() - trained) * 1000 / len(data.test)
-    found = _score(said, data.test, learner.classes_)
-    print(
-        f"| {name} | {found['accuracy']:.3f} | {found['macro_f1']:.3f} | {trained - started:.0f} s | {taken:.2f} ms |",
-        flush=True,
-    )
-
-
-def _score(said: Any, test: Examples, classes: Sequence[str]) -> dict[str, float]:  # noqa: ANN401 -- An array.
-    return score_columns(said, index_labels(test.labels, classes))
+def _print_table(found: Evaluation) -> None:
+    """Print every back-end, and how much more accurate each is than the ensemble without a fine-tuned member."""
+    [ensemble] = [trial for trial in found.trials if trial.backend == ENSEMBLE]
+    print("| Back-end | Accuracy (95 %) | Macro-F1 | Speaks | Then right | Before the ensemble (p) | Training |")
+    print("|---|---|---|---|---|---|---|")
+    for trial in found.trials:
+        scores, (low, high) = trial.scores, trial.scores.accuracy_interval
+        right = "never" if scores.selective_precision is None else f"{scores.selective_precision:.3f}"
+        chance = compare_paired(trial.said == found.truth, ensemble.said == found.truth)
+        print(
+            f"| {trial.backend} | {scores.accuracy:.3f} ({low:.3f} to {high:.3f}) | {scores.macro_f1:.3f} "
+            f"| {scores.coverage:.1%} | {right} | {scores.accuracy - ensemble.scores.accuracy:+.3f} ({chance:.3f}) "
+            f"| {trial.train_seconds:.0f} s |",
+            flush=True,
+        )
 
 
 def _tell(step: int, steps: int, figures: Mapping[str, float]) -> None:

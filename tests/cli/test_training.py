@@ -9,6 +9,7 @@ import pytest
 from bugflow.ml.contract import Report
 from bugflow.ml.triage.model import TriageModel
 from factories.commands import run_command
+from ml.finetuning.tiny import write_base
 
 WORDS = {"UI": "button is too wide", "Server": "request times out", "Build": "compiler warns"}
 
@@ -36,6 +37,30 @@ def test_a_trained_model_is_shown_beside_the_baselines_and_kept(
     assert "| UI | 1.000 | 1.000 |" in (out / "CARD.md").read_text()
     [said] = TriageModel.load(out).suggest([Report("The button is wide")])
     assert (said.label, said.band) == ("UI", "sure")
+
+
+def test_a_fine_tuned_network_can_be_one_member_of_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = write_reports(tmp_path / "reports.parquet"), tmp_path / "model"
+    options = {
+        "--data": data,
+        "--backend": "everything",
+        "--base": write_base(tmp_path / "base"),
+        "--epochs": 1,
+        "--max-length": 32,
+        "--work": tmp_path / "work",
+        "--out": out,
+    }
+    arguments = [str(part) for option in options.items() for part in option]
+    assert run_command("train", "component", *arguments, "--no-gpu", monkeypatch=monkeypatch) == 0
+    assert "everything" in " ".join(capsys.readouterr().out.split())
+    model = TriageModel.load(out)
+    assert model.method == "linear+presence+transformer"
+    assert model.hurried is not None
+    assert model.hurried.method == "linear+presence"
+    [said] = model.suggest([Report("The button is wide")])
+    assert said.label == "UI"
 
 
 def test_a_prepared_folder_is_read_and_its_split_kept(

@@ -17,7 +17,14 @@ from bugflow.core.errors import ConflictError
 from bugflow.core.storage import open_storage
 from bugflow.ml.finetuning.options import DEFAULT_BASE, FineTuningOptions, Schedule
 from bugflow.ml.finetuning.training import Tell
-from bugflow.ml.triage.backends import BASELINES, Workshop, choose_default, list_backends
+from bugflow.ml.triage.backends import (
+    BASELINES,
+    EVERYTHING,
+    TRANSFORMER,
+    Workshop,
+    choose_default,
+    list_backends,
+)
 from bugflow.ml.triage.cards import find_trial, write_card
 from bugflow.ml.triage.evaluating import Evaluation, evaluate
 from bugflow.ml.triage.examples import Split, Target, draw_samples, partition, read_examples
@@ -27,8 +34,6 @@ from bugflow.ml.triage.transformer import TransformerClassifier
 from bugflow.mlops.registry.choosing import name_next_version
 from bugflow.mlops.registry.store import publish_model, set_current
 from bugflow.mlops.registry.versions import ModelVersion
-
-TRANSFORMER = "transformer"
 
 app = typer.Typer(help="Train models on labelled reports.", no_args_is_help=True)
 
@@ -68,7 +73,7 @@ def train(
         encoder=None if wishes.backend == TRANSFORMER else find_encoder(),
         balanced=wishes.class_weights,
         seed=wishes.seed,
-        others={TRANSFORMER: make_transformer} if wishes.backend == TRANSFORMER else {},
+        others={TRANSFORMER: make_transformer} if wishes.backend in {TRANSFORMER, EVERYTHING} else {},
     )
     learners = workshop.list_learners(target, divided.train.labels)
     name = choose_default(list_backends(list(learners))) if wishes.backend == "auto" else wishes.backend
@@ -113,7 +118,8 @@ def publish(model: TriageModel, found: Evaluation, *, source: str, seed: int) ->
 
 Data = Annotated[Path, typer.Option("--data", help="A prepared folder, or Parquet, CSV or JSON lines.")]
 BackendName = Annotated[
-    str, typer.Option("--backend", help="ensemble, linear, presence, encoder, keyword, transformer; or auto.")
+    str,
+    typer.Option("--backend", help="ensemble, linear, presence, encoder, keyword, transformer, everything; or auto."),
 ]
 SplitName = Annotated[Split, typer.Option("--split", help="Test on the newest, or on any.")]
 Least = Annotated[int, typer.Option("--least", min=2, help="Leave out labels with fewer reports.")]

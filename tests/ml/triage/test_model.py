@@ -65,6 +65,14 @@ def test_every_back_end_stands_beside_the_baselines(found: Evaluation) -> None:
     assert choose_default(list_backends(list(found.tried))) == "ensemble"
 
 
+def test_a_transformer_joins_only_where_it_is_asked_for() -> None:
+    backends = list_backends(["transformer", "linear", "presence", "encoder"])
+    assert backends["ensemble"] == ("linear", "presence", "encoder")
+    assert backends["everything"] == ("linear", "presence", "encoder", "transformer")
+    assert choose_default(backends) == "ensemble"
+    assert list_backends(["transformer"]) == {"transformer": ("transformer",)}
+
+
 def test_what_is_told_for_programs_has_the_same_figures(found: Evaluation) -> None:
     figures = found.to_json()
     assert figures["majority_accuracy"] == figures["results"]["majority"]["accuracy"]

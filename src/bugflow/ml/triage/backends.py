@@ -22,6 +22,9 @@ BASELINES = (MAJORITY, "keyword", "tfidf")
 """What has to be beaten."""
 ENSEMBLE = "ensemble"
 ENSEMBLE_MEMBERS = ("linear", "presence", "encoder")
+TRANSFORMER = "transformer"
+EVERYTHING = "everything"
+"""The ensemble and a transformer: where fine-tuning is wanted and there is time for it."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,11 @@ class Workshop:
 def list_backends(members: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return each back-end that these members make, by name: each alone, and those that are better together."""
     backends: dict[str, tuple[str, ...]] = {name: (name,) for name in sorted(members, key=_place)}
-    together = tuple(name for name in (*ENSEMBLE_MEMBERS, "transformer") if name in members)
+    together = tuple(name for name in ENSEMBLE_MEMBERS if name in members)
     if len(together) > 1:
         backends[ENSEMBLE] = together
+        if TRANSFORMER in members:
+            backends[EVERYTHING] = (*together, TRANSFORMER)
     return backends
 
 
