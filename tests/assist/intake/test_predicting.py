@@ -200,6 +200,14 @@ def test_similar_bugs_are_past_ones_with_rare_words_and_what_became_of_them(plai
     assert found["score"] > 0
 
 
+def test_one_shared_word_of_several_makes_no_similar_bug(plain: Installation) -> None:
+    menu = report(plain, "Zygomorphic menu collapses on hover")
+    report(plain, "Payment form loses its basket")
+    assert predict(plain, description="Zygomorphic basket")["similar"] == []
+    found = predict(plain, description="The zygomorphic menu of the basket")["similar"]
+    assert [each["key"] for each in found] == [menu]
+
+
 def test_an_issue_is_not_similar_to_itself_nor_to_later_ones(plain: Installation) -> None:
     keys = [report(plain, f"Zygomorphic menu collapses, number {number}") for number in range(3)]
     found = plain.call("tester", "GET", f"/api/v1/issues/{keys[1]}/predictions")["similar"]

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 
 from bugflow.core.storage import Storage, open_storage
 from bugflow.ml.artifacts import read_json, write_json
-from bugflow.ml.contract import Report
+from bugflow.ml.contract import Encoder, Report
+from bugflow.ml.encoder.errors import NotPreparedError
 from bugflow.ml.encoder.sharing import SharedEncoder
 from bugflow.ml.triage.model import TriageModel
 from bugflow.mlops.registry.store import publish_model, set_current
@@ -304,6 +305,27 @@ def test_a_damaged_model_leaves_the_old_one_and_is_told_once(place: Place, chang
     assert logs[0]["still_served"] == good.name
     assert ask(host).model_version == good.name
     assert host.describe()["severity"].problem
+
+
+def test_until_the_encoder_is_prepared_the_rules_speak_and_nobody_is_alarmed(place: Place, tmp_path: Path) -> None:
+    prepared: list[bool] = []
+
+    def open_encoder() -> Encoder:
+        if not prepared:
+            raise NotPreparedError(tmp_path)
+        return place.encoder
+
+    host = place.host(open_encoder=open_encoder)
+    place.publish(train_model("severity", SEVERITY_TEXTS, with_encoder=True))
+    with capture_logs() as logs:
+        host.shelf.look()
+    assert [(each["event"], each["log_level"]) for each in logs] == [("model_waits_for_encoder", "info")]
+    assert ask(host).method == "keyword"
+    assert "not prepared yet" in (host.describe()["severity"].problem or "")
+    prepared.append(True)
+    place.look(host, seconds=1000)
+    assert ask(host).method == "encoder"
+    assert host.describe()["severity"].problem is None
 
 
 def test_a_model_whose_stored_file_was_changed_is_not_used(place: Place) -> None:

@@ -10,6 +10,7 @@ import structlog
 from bugflow import __version__
 from bugflow.core.storage import Storage
 from bugflow.ml.contract import Encoder
+from bugflow.ml.encoder.errors import NotPreparedError
 from bugflow.ml.encoder.sharing import SharedEncoder
 from bugflow.mlops.registry.fetching import fetch_model
 from bugflow.mlops.registry.store import find_current
@@ -136,6 +137,10 @@ class Shelf:
             slot.problem = None
             if slot.served is None and slot.scope != GLOBAL:
                 wait *= SELDOM
+        except NotPreparedError as error:  # At first a server answers; the next look prepares the encoder.
+            wait *= SELDOM
+            slot.problem = str(error)
+            log.info("model_waits_for_encoder", target=slot.target, scope=slot.scope, seconds=wait)
         except Exception as error:  # noqa: BLE001 -- The edge to stored models: whatever is wrong, the old one stays.
             wait *= SELDOM
             self._tell_once(slot, error)

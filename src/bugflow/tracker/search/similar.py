@@ -1,8 +1,9 @@
-"""Past bugs that share a report's rarest words, and what became of them."""
+"""Past bugs that share some of a report's rarest words, and what became of them."""
 
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import combinations
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, TextClause, bindparam, column, func, literal, select, table, text
@@ -43,7 +44,7 @@ class SimilarIssue:
 def find_similar(
     session: Session, viewer: Actor, title: str, description: str, *, before_id: int | None = None, most: int = 3
 ) -> list[SimilarIssue]:
-    """Return the bugs that the viewer may see and that share most of a report's rarest words, nearest first.
+    """Return the bugs that the viewer may see and that share two or more of a report's rarest words, nearest first.
 
     With `before_id` only issues with a lower number count. A report of frequent words alone is near to nothing.
     """
@@ -53,8 +54,8 @@ def find_similar(
     if not words:
         return []
     statement = _select_embedded(viewer) if embedded else _select_on_server(viewer)
-    wanted = (" OR " if embedded else " or ").join(_quote(word) for word in words)
-    rows = session.execute(statement, {"words": wanted, "before": before, "most": most})
+    asked = {"words": _join(words, embedded=embedded), "before": before, "most": most}
+    rows = session.execute(statement, asked)
     return [SimilarIssue(*row) for row in rows]
 
 
@@ -78,6 +79,14 @@ def _choose_words(session: Session, words: list[str], before: int, *, embedded: 
     counts = {row.number: row.amount for row in rows}
     known = [number for number, amount in counts.items() if 0 < amount < TOO_FREQUENT]
     return [words[number] for number in sorted(known, key=counts.__getitem__)[:MOST_ASKED]]
+
+
+def _join(words: list[str], *, embedded: bool) -> str:
+    """Return what asks for any two of these words, or for the only one."""
+    pairs = combinations([_quote(word) for word in words], 2) if len(words) > 1 else [(_quote(words[0]),)]
+    if embedded:
+        return " OR ".join(f"({' AND '.join(pair)})" for pair in pairs)
+    return " or ".join(" ".join(pair) for pair in pairs)
 
 
 def _quote(word: str) -> str:
