@@ -190,6 +190,16 @@ def test_a_report_alone_has_the_row_that_it_has_among_many(kinds: tuple[Kind, ..
     assert together.getnnz() == alone.getnnz() > 0
 
 
+def test_a_report_that_is_asked_about_twice_is_read_once_and_another_one_anew() -> None:
+    features = WordFeatures(WEIGHED)
+    features.fit_transform([report for report, _ in TRAINING])
+    first, second = Report("Crash when saving"), Report("Typo on the page")
+    rows = features.transform([first])
+    assert features.transform([first]) is rows
+    assert (features.transform([second]) != rows).nnz
+    assert (features.transform([first]) != rows).nnz == 0
+
+
 def test_a_field_is_named_as_a_reason() -> None:
     reasons = train(LinearClassifier()).explain(Report("Crash", fields={"project": "Editor"}), "critical", most=20)
     assert any((reason.kind, reason.what) == ("field", "project: Editor") and reason.weight > 0 for reason in reasons)

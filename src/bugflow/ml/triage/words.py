@@ -3,6 +3,8 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +19,7 @@ from bugflow.ml.contract import Report
 MOST_WORDS, MOST_PARTS, MOST_FIELDS = 100_000, 100_000, 20_000
 LONGEST_TEXT = 20_000
 """Characters of a report that are read: what is said later says little more."""
+PART_LENGTHS = (3, 5)
 PARTS_OF = 500
 """Characters of which the parts of words are taken."""
 FIELD_WEIGHT = 0.5
@@ -32,7 +35,11 @@ EVERYWHERE = 0.99
 FEW = 8
 """Reports that are cheaper to read without the library's checks."""
 _COUNTED: tuple[Kind, ...] = ("fields", "present")
+MOST_CUT = 4_096
+"""Words whose parts are remembered: about 5 MB."""
 _EDGES = re.compile(r"^\W+|\W+$")
+
+_CUT = CountVectorizer(analyzer="char_wb", ngram_range=PART_LENGTHS).build_analyzer()
 
 Document = str | list[str]
 """A text, or the values of fields."""
@@ -58,10 +65,18 @@ def _make_vectorizer(kind: Kind, *, least: int = 2, words: Sequence[str] | None 
         )
     common = {"sublinear_tf": True, "dtype": np.float32, "vocabulary": words}
     if kind == "parts":
-        return TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=least, max_features=MOST_PARTS, **common)
+        return TfidfVectorizer(
+            analyzer="char_wb", ngram_range=PART_LENGTHS, min_df=least, max_features=MOST_PARTS, **common
+        )
     return TfidfVectorizer(
         ngram_range=(1, 2), min_df=1 if kind == "title" else least, max_features=MOST_WORDS, **common
     )
+
+
+@lru_cache(MOST_CUT)
+def _cut_word(word: str) -> tuple[str, ...]:
+    """Return the parts of a word in lower case, its ends marked by blanks; the same words come again and again."""
+    return tuple(_CUT(word))
 
 
 def _keep(values: list[str]) -> list[str]:
@@ -79,9 +94,11 @@ class WordFeatures:
         self._kinds = tuple(kinds)
         self._vectorizers: dict[Kind, Any] = {}
         self._analysers: dict[Kind, Callable[[Document], list[str]]] = {}
+        self._latest: tuple[Report, csr_matrix] | None = None
 
     def fit_transform(self, reports: Sequence[Report]) -> csr_matrix:
         """Learn which words there are, and return the reports' rows, shape (reports, features)."""
+        self._latest = None
         blocks = []
         for kind in self._kinds:
             self._vectorizers[kind], block = _learn(kind, _read(kind, reports))
@@ -89,7 +106,14 @@ class WordFeatures:
         return self._stack(blocks)
 
     def transform(self, reports: Sequence[Report]) -> csr_matrix:
-        """Return the reports' rows, shape (reports, features)."""
+        """Return the reports' rows, shape (reports, features); the latest is kept, since its reasons come next."""
+        latest = self._latest
+        if latest is not None and len(reports) == 1 and reports[0] is latest[0]:
+            return latest[1]
+        if len(reports) == 1:
+            rows = self._transform_few(reports)
+            self._latest = (reports[0], rows)
+            return rows
         if len(reports) <= FEW:
             return self._transform_few(reports)
         return self._stack(
@@ -128,6 +152,8 @@ class WordFeatures:
 
     def _cut(self, kind: Kind, document: Document) -> list[str]:
         """Return the terms of a document."""
+        if kind == "parts" and isinstance(document, str):
+            return [piece for word in document.lower().split() for piece in _cut_word(word)]
         if kind not in self._analysers:
             self._analysers[kind] = self._vectorizers[kind].build_analyzer()
         return self._analysers[kind](document)
@@ -165,19 +191,17 @@ class WordFeatures:
             start = end
 
     def _name_parts(self, report: Report, part: NDArray[np.float64], named: dict[Named, float]) -> None:
+        """Give each word its share of its pieces: of a piece that is in several words, as often as each has it."""
         vocabulary = self._vectorizers["parts"].vocabulary_
         [read] = _read("parts", [report])
-        in_word = {word: Counter(self._cut("parts", word)) for word in read.lower().split()}
-        times = Counter(read.lower().split())
-        totals: Counter[str] = Counter()
-        for word, pieces in in_word.items():
-            totals.update({piece: count * times[word] for piece, count in pieces.items()})
-        for word, pieces in in_word.items():
-            shown = _EDGES.sub("", word) or word
-            for piece, count in pieces.items():
-                column = vocabulary.get(piece)
-                if column is not None:
-                    named["word", shown] += float(part[column]) * count * times[word] / totals[piece]
+        words = read.lower().split()
+        found = [[vocabulary[piece] for piece in _cut_word(word) if piece in vocabulary] for word in words]
+        columns = np.array(list(chain.from_iterable(found)), dtype=np.int64)
+        distinct, places, times = np.unique(columns, return_inverse=True, return_counts=True)
+        shares = (part[distinct] / times)[places]
+        ends = np.cumsum([len(each) for each in found])
+        for word, share in zip(words, np.split(shares, ends[:-1]) if words else [], strict=True):
+            named["word", _EDGES.sub("", word) or word] += float(share.sum())
 
     def save(self, folder: Path) -> None:
         """Write the words, in the order of their columns, and their weights."""
