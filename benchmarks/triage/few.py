@@ -18,8 +18,8 @@ from bugflow.ml.triage.backends import ENSEMBLE, ENSEMBLE_MEMBERS, Workshop, lis
 from bugflow.ml.triage.evaluating import evaluate
 from bugflow.ml.triage.examples import Partition, partition, read_examples
 
-COUNTS = (30, 60, 120, 250, 500, 1000, 2000)
-DRAWS = 5
+COUNTS = (30, 60, 120, 250, 500, 1000)
+DRAWS = 3
 CALIBRATING = 0.2
 BACKENDS = ("majority", "tfidf", *ENSEMBLE_MEMBERS, ENSEMBLE)
 
