@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bugflow.ml.encoder import open_encoder
-from bugflow.ml.encoder.keeping import KeptVectors
+from bugflow.ml.encoder.keeping import open_kept_encoder
 from bugflow.ml.triage.backends import ENSEMBLE, ENSEMBLE_MEMBERS, Workshop, list_backends
 from bugflow.ml.triage.evaluating import evaluate
 from bugflow.ml.triage.examples import Partition, partition, read_examples
@@ -45,7 +44,7 @@ def main() -> None:
     chosen = parser.parse_args()
     examples, parts = read_examples(chosen.data, chosen.target)
     data = partition(examples, parts)
-    workshop = Workshop(encoder=KeptVectors(open_encoder(chosen.models, threads=2), chosen.models / "vectors.db"))
+    workshop = Workshop(encoder=open_kept_encoder(chosen.models))
     learners = workshop.list_learners(chosen.target, data.train.labels)
     backends = {name: parts for name, parts in list_backends(list(learners)).items() if name in BACKENDS}
     print(f"| Labelled reports | {' | '.join(backends)} |", "|---" * (1 + len(backends)) + "|", sep="\n")

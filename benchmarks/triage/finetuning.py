@@ -10,10 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bugflow.ml.calibration import index_labels
 from bugflow.ml.contract import Report
-from bugflow.ml.encoder import open_encoder
-from bugflow.ml.encoder.keeping import KeptVectors
+from bugflow.ml.encoder.keeping import open_kept_encoder
 from bugflow.ml.encoder.tokens import open_tokenizer, pad
 from bugflow.ml.evaluation import compare_paired
 from bugflow.ml.finetuning.options import FineTuningOptions
@@ -48,11 +49,12 @@ def main() -> None:
     print(f"{wanted.target}: {len(data.train):,} train, {len(data.test):,} test; split: {data.split}; {options}")
     with TemporaryDirectory() as folder:
         transformer = TransformerClassifier(options, wanted.work or Path(folder), tell=_tell)
-        encoder = KeptVectors(open_encoder(wanted.models, threads=1), wanted.models / "vectors.db")
+        encoder = open_kept_encoder(wanted.models, threads=1)
         workshop = Workshop(encoder=encoder, balanced=wanted.class_weights, others={TRANSFORMER: lambda: transformer})
         learners = workshop.list_learners(wanted.target, data.train.labels)
         backends = list_backends(list(learners))
-        _print_table(evaluate(wanted.target, data, learners, backends, balanced=wanted.class_weights))
+        found = evaluate(wanted.target, data, learners, backends, balanced=wanted.class_weights)
+        _print_table(found, index_labels(data.test.labels, found.classes))
         print({name: value for name, value in transformer.description_.items() if name != "options"})
         kept = Path(folder) / "kept"
         kept.mkdir()
@@ -90,7 +92,7 @@ def _divide(wanted: argparse.Namespace) -> Partition:
     return Partition(data.train.take(rows), data.calibration, data.test, data.split)
 
 
-def _print_table(found: Evaluation) -> None:
+def _print_table(found: Evaluation, truth: NDArray[np.int_]) -> None:
     """Print every back-end, and how much more accurate each is than the ensemble without a fine-tuned member."""
     [ensemble] = [trial for trial in found.trials if trial.backend == ENSEMBLE]
     print("| Back-end | Accuracy (95 %) | Macro-F1 | Speaks | Then right | Before the ensemble (p) | Training |")
@@ -98,7 +100,7 @@ def _print_table(found: Evaluation) -> None:
     for trial in found.trials:
         scores, (low, high) = trial.scores, trial.scores.accuracy_interval
         right = "never" if scores.selective_precision is None else f"{scores.selective_precision:.3f}"
-        chance = compare_paired(trial.said == found.truth, ensemble.said == found.truth)
+        chance = compare_paired(trial.said == truth, ensemble.said == truth)
         print(
             f"| {trial.backend} | {scores.accuracy:.3f} ({low:.3f} to {high:.3f}) | {scores.macro_f1:.3f} "
             f"| {scores.coverage:.1%} | {right} | {scores.accuracy - ensemble.scores.accuracy:+.3f} ({chance:.3f}) "

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from bugflow.ml.calibration import CAUTION, TARGET_PRECISION, choose_thresholds, cross_pool, fit_pool
 from bugflow.ml.calibration import index_labels as index
 from bugflow.ml.contract import Encoder, Probabilities
-from bugflow.ml.encoder import open_encoder
-from bugflow.ml.encoder.keeping import KeptVectors
+from bugflow.ml.encoder.keeping import open_kept_encoder
 from bugflow.ml.triage.backends import ENSEMBLE_MEMBERS, Workshop
 from bugflow.ml.triage.examples import Examples, Target, partition, read_examples
 from bugflow.ml.triage.training import choose_lasting_thresholds, try_learner
@@ -129,7 +128,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path.home() / ".bugflow/models", help="Encoder and vectors.")
     chosen = parser.parse_args()
     examples, _ = read_examples(chosen.data, chosen.target)
-    encoder = KeptVectors(open_encoder(chosen.models, threads=2), chosen.models / "vectors.db")
+    encoder = open_kept_encoder(chosen.models)
     moments = [ask(examples.take(np.arange(round(len(examples) * share))), chosen.target, encoder) for share in MOMENTS]
     places = [*(f"{share:.0%}" for share in MOMENTS), "all moments"]
     print(f"| Way | {' | '.join(f'{place}: accuracy | speaks, then right' for place in places)} |")

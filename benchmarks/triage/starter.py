@@ -19,8 +19,7 @@ import polars as pl
 
 from bugflow.ml.calibration import index_labels
 from bugflow.ml.contract import Classifier, Encoder, Probabilities, Report
-from bugflow.ml.encoder import open_encoder
-from bugflow.ml.encoder.keeping import KeptVectors
+from bugflow.ml.encoder.keeping import open_kept_encoder
 from bugflow.ml.evaluation import score
 from bugflow.ml.triage.encoder import EncoderClassifier
 from bugflow.ml.triage.examples import Examples, Partition, Target, partition
@@ -190,7 +189,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    encoder = KeptVectors(open_encoder(chosen.models, threads=2), chosen.models / "vectors.db")
+    encoder = open_kept_encoder(chosen.models)
     sets: Mapping[Target, Sequence[str]] = {"severity": SEVERITY_SETS, "team": TEAM_SETS}
     for target, names in sets.items():
         read = [read_tracker(chosen.data / f"{name}.parquet", target, seed=chosen.seed) for name in names]

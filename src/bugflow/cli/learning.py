@@ -7,8 +7,7 @@ from rich.table import Table
 from bugflow.cli.context import console, errors, load_settings
 from bugflow.core.errors import InvalidError, NotFoundError, UnavailableError
 from bugflow.ml.contract import Encoder
-from bugflow.ml.encoder import open_encoder
-from bugflow.ml.encoder.keeping import KeptVectors
+from bugflow.ml.encoder.keeping import open_kept_encoder
 from bugflow.ml.triage.backends import BASELINES, list_backends
 from bugflow.ml.triage.evaluating import Evaluation, Trial
 
@@ -27,11 +26,10 @@ def find_encoder() -> Encoder | None:
     """Return the encoder of the settings, which keeps its vectors; none, and a word about it, where there is none."""
     settings = load_settings()
     try:
-        encoder = open_encoder(settings.models_folder, settings.encoder, threads=BATCH_THREADS)
+        return open_kept_encoder(settings.models_folder, settings.encoder, threads=BATCH_THREADS)
     except (NotFoundError, UnavailableError) as error:
         errors.print(f"[yellow]Without an encoder:[/yellow] {error}", highlight=False, soft_wrap=True)
         return None
-    return KeptVectors(encoder, settings.models_folder / "vectors.db")
 
 
 def choose_backends(members: Sequence[str], wanted: Sequence[str] | None) -> dict[str, tuple[str, ...]]:

@@ -102,7 +102,7 @@ def _round(share: float | None) -> float | None:
 
 
 class SimilarRead(BaseModel):
-    """A past bug with similar words, and what became of it."""
+    """A past bug that shares rare words, and what became of it."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -125,7 +125,7 @@ class PredictionRead(BaseModel):
     severity: str | None = Field(description="The best guess; null only where the project has no severities.")
     team: str | None = Field(description="The best guess; null only where the project has no teams.")
     predictions: dict[ModelType, FieldPrediction] = Field(description="By field, what is thought and why.")
-    similar: list[SimilarRead] = Field(description="Past bugs with the same rare words, the nearest first.")
+    similar: list[SimilarRead] = Field(description="Past bugs that share two rare words, the nearest first.")
 
     @classmethod
     def of(

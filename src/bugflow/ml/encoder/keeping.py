@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from bugflow.ml.contract import Encoder, Vectors
+from bugflow.ml.encoder.opening import open_encoder
 
+VECTORS = "vectors.db"
 TEXTS_AT_ONCE = 500
 """Are encoded before they are written: what a kill can lose."""
 
@@ -68,3 +70,11 @@ class KeptVectors:
 
     def _key(self, text: str) -> bytes:
         return blake2b(f"{self.name}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def open_kept_encoder(models: Path, wanted: str = "", *, threads: int = 2) -> KeptVectors:
+    """Load the encoder of this machine, which keeps its vectors beside the models.
+
+    Arguments and errors are those of `open_encoder`.
+    """
+    return KeptVectors(open_encoder(models, wanted, threads=threads), models / VECTORS)

@@ -45,7 +45,6 @@ class Evaluation:
     """What came of all of them on the same reports.
 
     Attributes:
-        truth: The column of each test report's label, -1 for one that training did not have.
         tried: The trained learners of all back-ends, by name.
     """
 
@@ -56,7 +55,6 @@ class Evaluation:
     n_test: int
     classes: tuple[str, ...]
     trials: tuple[Trial, ...]
-    truth: NDArray[np.int_]
     tried: Mapping[str, TriedLearner]
 
     @property
@@ -139,7 +137,7 @@ def evaluate(
     ]
     compared = [_compare(trial, trials, truth, seed) for trial in trials]
     sizes = (len(data.train), len(data.calibration), len(data.test))
-    return Evaluation(target, data.split, *sizes, classes, tuple(compared), truth, tried)
+    return Evaluation(target, data.split, *sizes, classes, tuple(compared), tried)
 
 
 def _judge(

@@ -107,18 +107,16 @@ class WordFeatures:
 
     def transform(self, reports: Sequence[Report]) -> csr_matrix:
         """Return the reports' rows, shape (reports, features); the latest is kept, since its reasons come next."""
-        latest = self._latest
-        if latest is not None and len(reports) == 1 and reports[0] is latest[0]:
-            return latest[1]
-        if len(reports) == 1:
-            rows = self._transform_few(reports)
-            self._latest = (reports[0], rows)
-            return rows
-        if len(reports) <= FEW:
+        if len(reports) > FEW:
+            return self._stack(
+                [vectorizer.transform(_read(kind, reports)) for kind, vectorizer in self._vectorizers.items()]
+            )
+        if len(reports) != 1:
             return self._transform_few(reports)
-        return self._stack(
-            [vectorizer.transform(_read(kind, reports)) for kind, vectorizer in self._vectorizers.items()]
-        )
+        latest = self._latest  # Another thread may put its own there at any moment.
+        if latest is None or latest[0] is not reports[0]:
+            latest = self._latest = (reports[0], self._transform_few(reports))
+        return latest[1]
 
     def _transform_few(self, reports: Sequence[Report]) -> csr_matrix:
         """Return the same as the library would, without what it checks at each call, which takes most of the time."""
@@ -195,12 +193,14 @@ class WordFeatures:
         vocabulary = self._vectorizers["parts"].vocabulary_
         [read] = _read("parts", [report])
         words = read.lower().split()
+        if not words:
+            return
         found = [[vocabulary[piece] for piece in _cut_word(word) if piece in vocabulary] for word in words]
         columns = np.array(list(chain.from_iterable(found)), dtype=np.int64)
         distinct, places, times = np.unique(columns, return_inverse=True, return_counts=True)
         shares = (part[distinct] / times)[places]
         ends = np.cumsum([len(each) for each in found])
-        for word, share in zip(words, np.split(shares, ends[:-1]) if words else [], strict=True):
+        for word, share in zip(words, np.split(shares, ends[:-1]), strict=True):
             named["word", _EDGES.sub("", word) or word] += float(share.sum())
 
     def save(self, folder: Path) -> None:
