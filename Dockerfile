@@ -14,6 +14,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="BugFlow" \
       org.opencontainers.image.licenses="Apache-2.0"
+# LightGBM needs the OpenMP library of GCC.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/bugflow --create-home bugflow \
     && chmod 0700 /var/lib/bugflow
 COPY --from=build /opt/bugflow /opt/bugflow

@@ -11,6 +11,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from bugflow import __version__
+from bugflow.assist.duplicates import api as duplicates
+from bugflow.assist.duplicates import suggestions_api as suggestions
+from bugflow.assist.duplicates.building import build_duplicates
 from bugflow.assist.intake import api as intake
 from bugflow.assist.intake import pages as prediction_pages
 from bugflow.assist.intake import predictions_api as predictions
@@ -98,11 +101,14 @@ def create_app(settings: Settings) -> FastAPI:
     )
     storage = open_storage(settings.resolved_storage_url)
     models = build_models(settings, storage)
+    known = build_duplicates(settings, database, models)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         models.start()
+        known.start()
         yield
+        known.stop()
         models.stop()
         database.dispose()
 
@@ -118,6 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database = database
     app.state.storage = storage
     app.state.models = models
+    app.state.duplicates = known
     app.state.limiter = RateLimiter(settings.broker_url)
     app.state.sign_in_throttle = SignInThrottle(app.state.limiter, settings.sign_in_attempts)
     app.state.hasher = PasswordHasher(
@@ -159,6 +166,8 @@ def _include_routers(app: FastAPI) -> None:
         exports.router,  # Before the issues: `/issues/export` is no issue.
         issues.router,
         predictions.router,
+        duplicates.router,
+        suggestions.router,
         attachments.router,
         notifications.router,
         projects.router,

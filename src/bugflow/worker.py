@@ -3,6 +3,8 @@
 import sys
 from functools import cache
 
+from bugflow.assist.duplicates import jobs as duplicates
+from bugflow.assist.duplicates.encoding import EncoderOnDemand
 from bugflow.core.database import Database, open_database
 from bugflow.core.jobs.definition import JobRegistry
 from bugflow.core.jobs.runners import EmbeddedRunner
@@ -17,7 +19,7 @@ from bugflow.tracker.notifications import jobs as notifications
 from bugflow.tracker.notifications.mail_jobs import build_mail_jobs
 from bugflow.tracker.notifications.mails import Post
 
-JOB_MODULES = (notifications, imports)
+JOB_MODULES = (notifications, duplicates, imports)
 
 
 def collect_jobs(settings: Settings | None = None, *, mailer: Mailer | None = None) -> JobRegistry:
@@ -26,7 +28,10 @@ def collect_jobs(settings: Settings | None = None, *, mailer: Mailer | None = No
     post = Post(sender=used.mail_from, public_url=used.public_url, secret=used.secret_key.get_secret_value())
     return JobRegistry(
         [*JobRegistry.collect(JOB_MODULES), *build_mail_jobs(mailer or open_mailer(used), post)],
-        resources={"storage": cache(lambda: open_storage(used.resolved_storage_url))},
+        resources={
+            "storage": cache(lambda: open_storage(used.resolved_storage_url)),
+            "encoder": EncoderOnDemand(used).find,
+        },
     )
 
 

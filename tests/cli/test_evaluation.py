@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from factories.commands import run_command
+from factories.trackers import write_tracker
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +66,24 @@ def test_a_missing_encoder_is_said_and_words_alone_are_tried(
     told = capsys.readouterr()
     assert "nobody/has-this" in told.err
     assert "encoder" not in json.loads(told.out)["results"]
+
+
+def test_duplicates_are_tried_on_a_file_and_the_figures_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = write_tracker(tmp_path / "reports.parquet", issues=150), tmp_path / "figures.json"
+    assert run_command("evaluate", "duplicates", "--data", str(data), "--json", str(out), monkeypatch=monkeypatch) == 0
+    printed = capsys.readouterr()
+    assert "R@10" in printed.out
+    assert "Without an encoder" in printed.err
+    figures = json.loads(out.read_text())
+    assert figures["n_issues"] == 150
+    assert list(figures["results"]) == ["bm25", "encoder", "rep", "ours"]
+
+
+def test_a_file_without_duplicates_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_tracker(tmp_path / "reports.parquet", issues=30, share=0)
+    assert run_command("evaluate", "duplicates", "--data", str(data), monkeypatch=monkeypatch) == 2
+    assert "no report names another one" in capsys.readouterr().err

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner
 
-from bugflow.cli.exports import ExportExistsError, ExportNotWrittenError
 from bugflow.cli.main import app
+from bugflow.cli.writing import OutputExistsError, OutputNotWrittenError
 from factories.app import Installation
 
 
@@ -30,7 +30,7 @@ def test_issues_are_written_to_standard_output_or_a_file(tmp_path: Path) -> None
     arguments = ["export", "--project", "web", "--format", "csv", "--out", str(out)]
     run(app, arguments, catch_exceptions=False)
     assert out.read_text(encoding="utf-8").count("\n") == 3
-    assert isinstance(run(app, arguments).exception, ExportExistsError)
+    assert isinstance(run(app, arguments).exception, OutputExistsError)
     assert run(app, [*arguments, "--force"]).exit_code == 0
     assert run(app, ["export", "--project", "OPS"]).stdout == ""
 
@@ -43,7 +43,7 @@ def test_a_full_disk_leaves_no_half_export() -> None:
     try:
         (full / "filler").write_bytes(b"x" * 4096)
         result = CliRunner().invoke(app, ["export", "--out", str(full / "issues.jsonl")])
-        assert isinstance(result.exception, ExportNotWrittenError)
+        assert isinstance(result.exception, OutputNotWrittenError)
         assert [file.name for file in full.iterdir()] == ["filler"]
     finally:
         os.system(f"umount {full}")  # noqa: S605 -- A constant.

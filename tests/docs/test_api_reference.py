@@ -29,6 +29,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/issues/{issue}/comments": {"body": "Seen"},
     "PATCH /api/v1/issues/{issue}/comments/{comment_id}": {"body": "Seen twice"},
     "POST /api/v1/issues/{issue}/relations": {"kind": "blocks", "target": 2},
+    "POST /api/v1/issues/{issue}/merge": {"into": 2},
+    "POST /api/v1/issues/{issue}/not-duplicates": {"other": 2},
+    "POST /api/v1/duplicates/preview": {"project": "WEB", "title": "It fails"},
     "POST /api/v1/saved-searches": {"name": "Other", "query": "is:open"},
     "POST /api/v1/projects": {"key": "NEW", "name": "New"},
     "PATCH /api/v1/projects/{project}": {"description": "The shop"},
@@ -84,6 +87,7 @@ def names(installation: Installation) -> dict[str, object]:
     sent = installation.call("admin", "POST", "/api/v1/imports", **FORMS["POST /api/v1/imports"])
     return {
         "issue": 1,
+        "other": 2,
         "project": "WEB",
         "user": "tester@example.com",
         "number": 1,

@@ -6,6 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import bugflow.assist
 import bugflow.tracker
 from bugflow.core.jobs.events import Event
 from bugflow.worker import collect_jobs
@@ -16,9 +17,10 @@ ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILI
 
 
 def list_events() -> list[type[Event]]:
-    for module in pkgutil.walk_packages(bugflow.tracker.__path__, "bugflow.tracker."):
-        if module.name.endswith(".events"):
-            importlib.import_module(module.name)
+    for tier in (bugflow.tracker, bugflow.assist):
+        for module in pkgutil.walk_packages(tier.__path__, f"{tier.__name__}."):
+            if module.name.endswith(".events"):
+                importlib.import_module(module.name)
     return [each for each in Event.__subclasses__() if each.__module__.startswith("bugflow.")]
 
 

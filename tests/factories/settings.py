@@ -25,6 +25,7 @@ def build_settings(home: Path, **overrides: Any) -> Settings:  # noqa: ANN401 --
         "rate_limit_per_minute": 100_000,
         "page_limit_per_minute": 100_000,
         "starter_models": False,
+        "duplicates": False,
         "prediction_queue_seconds": 20.0,
     }
     return Settings(**(values | overrides))

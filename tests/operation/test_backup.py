@@ -61,6 +61,7 @@ def filled(installation: Installation) -> Installation:
     installation.call("tester", "POST", "/api/v1/issues/1/attachments", files=files)
     correction = {"bug_id": 2, "correction_severity": "critical"}
     installation.call("project_manager", "POST", "/update_bug", json=correction)
+    installation.call("project_manager", "POST", "/api/v1/issues/3/merge", json={"into": 1})
     return installation
 
 

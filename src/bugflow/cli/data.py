@@ -56,7 +56,7 @@ def _print_report(report: ImportReport) -> None:
     console.print("Dry run: nothing was written. The import would bring" if report.dry_run else "Imported", end=" ")
     console.print(
         f"{report.new_issues} new issues, {report.new_comments} comments, {report.new_history} history entries"
-        f"{'' if report.dry_run else f', {report.new_relations} relations'}, {report.new_users} users.",
+        f", {report.new_relations} relations, {report.new_users} users.",
         highlight=False,
     )
     console.print(
@@ -65,6 +65,12 @@ def _print_report(report: ImportReport) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if report.turned_duplicates:
+        console.print(
+            f"{report.turned_duplicates} duplicates of newer issues were turned round, to lead back to older ones.",
+            highlight=False,
+            soft_wrap=True,
+        )
     if report.new_projects:
         console.print(f"New projects: {', '.join(report.new_projects)}.", highlight=False)
     if report.new_users:

@@ -1,8 +1,6 @@
 """The command that takes issues out."""
 
-import os
 import sys
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,25 +8,11 @@ from typing import Annotated
 import typer
 
 from bugflow.cli.context import errors, use_database
-from bugflow.core.errors import ConflictError, UnavailableError
+from bugflow.cli.writing import require_free, write_whole
 from bugflow.tracker.accounts.actor import build_system_actor
 from bugflow.tracker.exports.reading import Part, read_records
 from bugflow.tracker.exports.writing import Format, write_export
 from bugflow.tracker.search.language import Filter, parse_query
-
-
-class ExportExistsError(ConflictError):
-    """A file is there already."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} is there already. Choose another name, or add --force to replace it.")
-
-
-class ExportNotWrittenError(UnavailableError):
-    """The disk is full, or the folder cannot be written."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path} was not written: {reason}. Nothing was left behind.")
 
 
 def export(
@@ -54,18 +38,6 @@ def export(
             for piece in pieces:
                 sys.stdout.write(piece)
             return
-        if out.exists() and not force:
-            raise ExportExistsError(out)
-        partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("w", encoding="utf-8", newline="") as stream:
-                stream.writelines(pieces)
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(out)
-        except OSError as error:
-            raise ExportNotWrittenError(out, error.strerror or str(error)) from error
-        finally:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
+        require_free(out, force=force)
+        write_whole(out, pieces)
     errors.print(f"Written: {out}", highlight=False)

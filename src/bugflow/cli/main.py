@@ -33,6 +33,7 @@ COMMANDS = {
     "dataset": "datasets:app",
     "evaluate": "evaluation:app",
     "encoder": "encoder:app",
+    "duplicates": "duplicates:app",
 }
 """Where each command is: a module of this package, and a function or a group in it."""
 

@@ -137,6 +137,12 @@ class Settings(BaseSettings):
     starter_models: bool = Field(
         default=True, description="Use the models that come with BugFlow until there are own ones."
     )
+    duplicates: bool = Field(
+        default=True, description="Suggest duplicates; off, none are suggested, and no server keeps issues in memory."
+    )
+    duplicates_least_probability: float = Field(
+        default=0.01, ge=0, le=1, description="What is less probable to be the same bug is not suggested."
+    )
     model_cache_seconds: float = Field(
         default=3600.0, gt=0, description="How long a project's own model stays in memory without being asked."
     )

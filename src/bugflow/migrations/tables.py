@@ -1,5 +1,6 @@
 """Every module that declares tables, so that the metadata is whole."""
 
+from bugflow.assist.duplicates import tables as duplicates
 from bugflow.core.database import Table
 from bugflow.core.jobs import tables as jobs
 from bugflow.mlops.corrections import tables as corrections
@@ -12,5 +13,5 @@ from bugflow.tracker.projects import tables as projects
 from bugflow.tracker.search import tables as search
 from bugflow.tracker.sprints import tables as sprints
 
-MODULES = (audit, accounts, projects, issues, sprints, search, notifications, imports, corrections, jobs)
+MODULES = (audit, accounts, projects, issues, sprints, search, notifications, imports, corrections, duplicates, jobs)
 METADATA = Table.metadata

@@ -45,23 +45,8 @@ class Renderer:
     """Turns templates into pages; a name that a template lacks is an error, not an empty place."""
 
     def __init__(self, navigation: Sequence[NavigationItem]) -> None:
-        self._environment = Environment(
-            loader=PackageLoader("bugflow.web"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
+        self._environment = _build_environment()
         self._environment.globals |= {"static": static_address, "navigation": list(navigation), "now": utc_now}
-        self._environment.filters |= {
-            "ago": describe_age,
-            "exact": describe_moment,
-            "markdown": render_markdown,
-            "words": lambda text: str(text).replace("_", " "),
-            "number": lambda value: "" if value is None else f"{value:g}",
-            "query": lambda values: urlencode({key: value for key, value in values.items() if value}),
-        }
 
     def render(
         self,
@@ -91,6 +76,31 @@ class Renderer:
         )
         answered = status if error is None else describe_error(error).status
         return HTMLResponse(html, status_code=answered, headers=PAGE_HEADERS)
+
+
+def _build_environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("bugflow.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters |= {
+        "ago": describe_age,
+        "exact": describe_moment,
+        "markdown": render_markdown,
+        "words": lambda text: str(text).replace("_", " "),
+        "number": lambda value: "" if value is None else f"{value:g}",
+        "query": lambda values: urlencode({key: value for key, value in values.items() if value}),
+    }
+    return environment
+
+
+def render_document(template: str, **context: object) -> str:
+    """Return a page that is kept in a file: it needs no site around it."""
+    return _build_environment().get_template(template).render(**context)
 
 
 def see_other(address: str) -> RedirectResponse:

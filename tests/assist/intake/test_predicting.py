@@ -71,7 +71,7 @@ def test_predict_answers_one_of_the_documented_labels_to_every_role(plain: Insta
         answer = predict(plain, role)
         assert answer["severity"] in {"low", "medium", "high", "critical"}
         assert answer["team"] in {"Backend", "Frontend", "Mobile", "DevOps"}
-        assert set(answer) == {"severity", "team", "predictions", "similar"}
+        assert set(answer) == {"severity", "team", "predictions", "similar", "duplicates"}
         assert set(answer["predictions"]) == {"severity", "team"}
         assert all(set(each) == FIELDS for each in answer["predictions"].values())
 
@@ -86,6 +86,19 @@ def test_predict_says_how_sure_it_is_and_why(trained: Installation) -> None:
     assert severity["model_version"].startswith("severity/1.0.0/")
     assert {"kind", "what", "weight"} == set(severity["reasons"][0])
     assert predict(trained, explain=False)["predictions"]["severity"]["reasons"] is None
+
+
+def test_older_reports_of_the_same_bug_are_told_where_they_are_asked_for(database_url: str, tmp_path: Path) -> None:
+    with run_installation(database_url, tmp_path / "home", duplicates=True, starter_models=False) as site:
+        wait_until(lambda: site.client.app.state.duplicates.is_ready, 20)  # type: ignore[attr-defined]
+        for number in range(8):
+            report(site, f"Menu number {number} has a wrong label.")
+        known = report(site, "Zeppelin crash when saving a spreadsheet.")
+        asked: dict[str, Any] = {"description": "Saving a spreadsheet: zeppelin crash.", "duplicates": True}
+        wait_until(lambda: predict(site, **asked)["duplicates"]["suggestions"], 20)
+        assert [each["key"] for each in predict(site, **asked)["duplicates"]["suggestions"]] == [known]
+        assert predict(site)["duplicates"] is None
+        assert predict(site, **(asked | {"description": "A NUL \0 in it."}))["duplicates"]["ready"]
 
 
 def test_nothing_is_stored_by_asking(plain: Installation) -> None:

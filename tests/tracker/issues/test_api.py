@@ -165,9 +165,18 @@ def test_duplicates_never_lead_in_a_circle(installation: Installation) -> None:
             f"{ISSUES}/{source}/relations", json=body, headers=installation.sign_in("project_manager")
         )
         assert answer.status_code in {409, 422}
-    [relation, back] = installation.call("tester", "GET", f"{ISSUES}/{second}/relations")
-    assert (relation["issue"], relation["outgoing"], back["issue"], back["outgoing"]) == (first, True, third, False)
-    installation.call("project_manager", "DELETE", f"{ISSUES}/{second}/relations/{relation['id']}")
+    relations = installation.call("tester", "GET", f"{ISSUES}/{first}/relations")
+    assert [(each["issue"], each["outgoing"]) for each in relations] == [(second, False), (third, False)]
+    installation.call("project_manager", "DELETE", f"{ISSUES}/{second}/relations/{relations[0]['id']}")
+    [left] = installation.call("tester", "GET", f"{ISSUES}/{first}/relations")
+    assert left["issue"] == third
+
+
+def test_a_relation_to_a_newer_issue_is_refused_with_the_way_round_that_works(installation: Installation) -> None:
+    first, second = report(installation)["key"], report(installation)["key"]
+    body = {"kind": "duplicate_of", "target": second}
+    refused = installation.refuse("project_manager", "POST", f"{ISSUES}/{first}/relations", 409, json=body)
+    assert refused["detail"] == f"{second} is newer than {first}. Merge {second} into {first} instead."
 
 
 def test_comments_are_edited_and_deleted_by_their_author_alone(installation: Installation) -> None:

@@ -1,5 +1,9 @@
 """The documented short verbs over HTTP."""
 
+from bugflow.assist.duplicates.dependencies import DuplicatesDep
+from bugflow.assist.duplicates.suggesting import read_draft as read_duplicate_draft
+from bugflow.assist.duplicates.suggesting import suggest
+from bugflow.assist.duplicates.suggestion_schemas import PreviewAsk
 from bugflow.assist.intake.predicting import predict, read_draft
 from bugflow.assist.intake.prediction_schemas import PredictionAsk, PredictionRead
 from bugflow.assist.intake.schemas import BugReport, BugReported, BugUpdate, BugUpdated
@@ -17,13 +21,21 @@ router = Router(tags=["short verbs"])
 
 
 @router.post("/predict")
-def predict_fields(body: PredictionAsk, database: DatabaseDep, models: ModelsDep, actor: ActorDep) -> PredictionRead:
+def predict_fields(
+    body: PredictionAsk, database: DatabaseDep, models: ModelsDep, known: DuplicatesDep, actor: ActorDep
+) -> PredictionRead:
     """Predict severity and team of a bug before it is reported, say how sure that is and why; nothing is stored."""
+    # What may be asked here is not checked a second time, by narrower rules.
+    draft = PreviewAsk.model_construct(project=body.project, title=body.title or "", description=body.description)
     with database.snapshot() as session:
         case = read_draft(
             session, actor, description=body.description, project_reference=body.project, title=body.title
         )
-    return predict(models, case, explain=body.explain)
+        sought = read_duplicate_draft(session, actor, draft) if body.duplicates else None
+    prediction = predict(models, case, explain=body.explain)
+    if sought is not None:
+        prediction.duplicates = suggest(known, database, actor, sought, most=draft.most)
+    return prediction
 
 
 @router.post("/report_bug")

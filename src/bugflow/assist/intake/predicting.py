@@ -62,12 +62,17 @@ def read_draft(
 def read_issue(session: Session, actor: Actor, issue: Issue) -> Case:
     """Read what is to be known about an issue; only older ones are similar to it."""
     view = view_issue(session, issue)
-    text = "\n".join(part for part in (issue.description, issue.stack_trace) if part)[:LONGEST_READ]
+    text = join_description(issue.description, issue.stack_trace)
     fields = {"project": view.project.key, "issue_type": issue.issue_type}
     if view.component is not None:
         fields["component"] = view.component.name
     similar = find_similar(session, actor, issue.title, text, before_id=issue.id)
     return _build_case(session, view.project, Report(issue.title, text, fields), similar)
+
+
+def join_description(description: str, stack_trace: str) -> str:
+    """Return what is read of a report beside its title."""
+    return "\n".join(part for part in (description, stack_trace) if part)[:LONGEST_READ]
 
 
 def _build_case(session: Session, project: Project, report: Report, similar: Sequence[SimilarIssue]) -> Case:

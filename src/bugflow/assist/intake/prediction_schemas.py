@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from bugflow.assist.duplicates.suggestion_schemas import SuggestionsRead
 from bugflow.assist.intake.schemas import Description, ShortName
 from bugflow.mlops.registry.versions import ModelType
 from bugflow.mlops.serving.opinions import Band, Ground, Opinion
@@ -31,6 +32,7 @@ class PredictionAsk(BaseModel):
         default=None, description="Without it, the description's first sentence."
     )
     explain: bool = Field(default=True, description="Whether reasons are wanted.")
+    duplicates: bool = Field(default=False, description="Whether older reports of the same bug are wanted, too.")
 
 
 class ReasonRead(BaseModel):
@@ -126,6 +128,9 @@ class PredictionRead(BaseModel):
     team: str | None = Field(description="The best guess; null only where the project has no teams.")
     predictions: dict[ModelType, FieldPrediction] = Field(description="By field, what is thought and why.")
     similar: list[SimilarRead] = Field(description="Past bugs that share two rare words, the nearest first.")
+    duplicates: SuggestionsRead | None = Field(
+        default=None, description="Older issues that may be the same bug; null where they were not asked for."
+    )
 
     @classmethod
     def of(

@@ -10,7 +10,7 @@ branch_labels = None
 depends_on = None
 
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
-APPEND_ONLY = ("audit_entries", "corrections", "issue_changes")
+APPEND_ONLY = ("audit_entries", "corrections", "duplicate_verdicts", "issue_changes")
 FILTERED_COLUMNS = (
     "status",
     "severity_id",
@@ -47,8 +47,10 @@ def upgrade() -> None:
     create_attachments()
     create_comments()
     create_corrections()
+    create_duplicate_verdicts()
     create_issue_changes()
     create_issue_labels()
+    create_issue_profiles()
     create_issue_relations()
     create_notifications()
     create_sprint_memberships()
@@ -481,7 +483,7 @@ def create_issues() -> None:
         "ix_issues_assignee_status_updated", "issues", ["assignee_id", "status", "updated_at", "id"], unique=False
     )
     op.create_index("ix_issues_component_updated", "issues", ["component_id", "updated_at", "id"], unique=False)
-    op.create_index("ix_issues_created", "issues", ["created_at", "id"], unique=False)
+    op.create_index("ix_issues_created", "issues", ["created_at", "id"], unique=True)
     op.create_index("ix_issues_due", "issues", ["due_on"], unique=False)
     op.create_index("ix_issues_due_order", "issues", [sa.text("coalesce(due_on, '9999-12-31')"), "id"], unique=False)
     op.create_index("ix_issues_priority_order", "issues", [sa.text("coalesce(priority_rank, 0)"), "id"], unique=False)
@@ -562,6 +564,38 @@ def create_corrections() -> None:
     op.create_index("ix_corrections_issue_id", "corrections", ["issue_id"], unique=False)
 
 
+def create_duplicate_verdicts() -> None:
+    """Make the table."""
+    op.create_table(
+        "duplicate_verdicts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("verdict", sa.String(length=10), nullable=False),
+        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("target_id", sa.Integer(), nullable=False),
+        sa.Column("canonical_id", sa.Integer(), nullable=True),
+        sa.Column("author_id", sa.Integer(), nullable=False),
+        sa.Column("author_role", sa.String(length=20), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("evidence", JSON, nullable=False),
+        sa.Column("status_before", sa.String(length=20), nullable=True),
+        sa.Column("resolution_before", sa.String(length=20), nullable=True),
+        sa.Column("resolved_at_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("repointed", JSON, nullable=False),
+        sa.CheckConstraint(
+            "verdict IN ('merged', 'unmerged', 'rejected', 'withdrawn')", name=op.f("ck_duplicate_verdicts_verdict")
+        ),
+        sa.CheckConstraint("source_id <> target_id", name=op.f("ck_duplicate_verdicts_not_itself")),
+        sa.ForeignKeyConstraint(["author_id"], ["users.id"], name=op.f("fk_duplicate_verdicts_author_id")),
+        sa.ForeignKeyConstraint(["canonical_id"], ["issues.id"], name=op.f("fk_duplicate_verdicts_canonical_id")),
+        sa.ForeignKeyConstraint(["source_id"], ["issues.id"], name=op.f("fk_duplicate_verdicts_source_id")),
+        sa.ForeignKeyConstraint(["target_id"], ["issues.id"], name=op.f("fk_duplicate_verdicts_target_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_duplicate_verdicts")),
+    )
+    op.create_index("ix_duplicate_verdicts_source", "duplicate_verdicts", ["source_id", "id"], unique=False)
+    op.create_index("ix_duplicate_verdicts_target", "duplicate_verdicts", ["target_id", "id"], unique=False)
+
+
 def create_issue_changes() -> None:
     """Make the table."""
     op.create_table(
@@ -592,21 +626,56 @@ def create_issue_labels() -> None:
     op.create_index("ix_issue_labels_label", "issue_labels", [sa.text("lower(label)"), "issue_id"], unique=False)
 
 
+def create_issue_profiles() -> None:
+    """Make the table."""
+    op.create_table(
+        "issue_profiles",
+        sa.Column("issue_id", sa.Integer(), nullable=False),
+        sa.Column("encoder", sa.String(length=200), nullable=False),
+        sa.Column("digest", sa.String(length=32), nullable=False),
+        sa.Column("issue_updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("profile", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_issue_profiles_issue_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("issue_id", name=op.f("pk_issue_profiles")),
+    )
+    op.create_index("ix_issue_profiles_written", "issue_profiles", ["written_at"], unique=False)
+
+
 def create_issue_relations() -> None:
     """Make the table."""
     op.create_table(
         "issue_relations",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("source_created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("target_id", sa.Integer(), nullable=False),
+        sa.Column("target_created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("created_by_id", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("kind IN ('duplicate_of', 'blocks', 'relates_to')", name=op.f("ck_issue_relations_kind")),
         sa.CheckConstraint("source_id <> target_id", name=op.f("ck_issue_relations_not_itself")),
+        sa.CheckConstraint(
+            "kind <> 'duplicate_of' OR target_created_at < source_created_at "
+            "OR (target_created_at = source_created_at AND target_id < source_id)",
+            name=op.f("ck_issue_relations_older_target"),
+        ),
         sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], name=op.f("fk_issue_relations_created_by_id")),
-        sa.ForeignKeyConstraint(["source_id"], ["issues.id"], name=op.f("fk_issue_relations_source_id")),
-        sa.ForeignKeyConstraint(["target_id"], ["issues.id"], name=op.f("fk_issue_relations_target_id")),
+        sa.ForeignKeyConstraint(
+            ["source_id", "source_created_at"],
+            ["issues.id", "issues.created_at"],
+            name=op.f("fk_issue_relations_source_id"),
+            onupdate="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["target_id", "target_created_at"],
+            ["issues.id", "issues.created_at"],
+            name=op.f("fk_issue_relations_target_id"),
+            onupdate="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issue_relations")),
         sa.UniqueConstraint("source_id", "kind", "target_id", name=op.f("uq_issue_relations_source_id_kind_target_id")),
     )

@@ -98,6 +98,10 @@ class Shelf:
         slot.asked_at = self._clock()
         return slot.served
 
+    def find_encoder(self) -> Encoder | None:
+        """Return the one encoder of the process; none as long as no model has needed it."""
+        return self._encoder
+
     def read_encoder(self) -> dict[str, float]:
         """Return what the shared encoder has done so far, by name; nothing where none is open."""
         encoder = self._encoder

@@ -51,6 +51,11 @@ class ChosenIssues:
         [(owner,)] = self._spool.rows("SELECT source_id FROM keys WHERE key = ?", key)
         return str(owner)
 
+    def find(self, key: str) -> tuple[int, ImportedIssue] | None:
+        """Return the issue that has a key in the files, with the place at which its turn comes."""
+        query = "SELECT issues.id, body FROM keys JOIN issues USING (source_id) WHERE key = ?"
+        return next(((number, unpack(body)) for number, body in self._spool.rows(query, key)), None)
+
     def batches(self, *, only_linked: bool = False) -> Iterator[tuple[int, list[ImportedIssue]]]:
         """Yield all issues, or those with links, in batches, each with how many have come with it."""
         done, characters, batch = 0, 0, list[ImportedIssue]()

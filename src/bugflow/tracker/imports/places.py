@@ -13,6 +13,7 @@ from bugflow.tracker.accounts.tables import User
 from bugflow.tracker.imports.records import ImportedIssue, ImportedUser, fit_id
 from bugflow.tracker.imports.report import ImportReport
 from bugflow.tracker.imports.tables import ImportedRecord
+from bugflow.tracker.issues.duplicates import Age
 from bugflow.tracker.issues.queries import visible_to as issue_visible_to
 from bugflow.tracker.issues.tables import Issue
 from bugflow.tracker.projects.queries import visible_to
@@ -83,10 +84,11 @@ class Places:
         own = select(Issue.id).join(Project).where(Issue.id == issue.id, issue_visible_to(self._actor))
         return self._session.scalar(own.where(Project.archived_at.is_(None))) is not None
 
-    def find_issues(self, keys: Iterable[str]) -> dict[str, int]:
-        """Return the numbers of the issues with these keys that the importer may see."""
-        statement = select(Issue.key, Issue.id).where(Issue.key.in_(set(keys)), issue_visible_to(self._actor))
-        return {row.key: row.id for row in self._session.execute(statement)}
+    def find_issues(self, keys: Iterable[str]) -> dict[str, Age]:
+        """Return the ages, and with them the numbers, of the issues with these keys that the importer may see."""
+        columns = (Issue.key, Issue.created_at, Issue.id)
+        statement = select(*columns).where(Issue.key.in_(set(keys)), issue_visible_to(self._actor))
+        return {row.key: Age(row.created_at, row.id) for row in self._session.execute(statement)}
 
     def get_project(self, record: ImportedIssue, report: ImportReport) -> Project:
         """Return the project a record goes into, making it if it is missing."""

@@ -23,6 +23,8 @@ class ImportReport:
     new_history: int = 0
     new_users: int = 0
     new_relations: int = 0
+    turned_duplicates: int = 0
+    """Duplicates among the new relations that lead the other way than the source said: back to the older issue."""
     without_account: list[str] = field(default_factory=list)
     """The first of the people who became users that cannot sign in."""
     left: NotCarried = field(default_factory=NotCarried)

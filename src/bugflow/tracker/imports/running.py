@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bugflow.core.clock import utc_now
@@ -15,18 +14,14 @@ from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.audit.service import record_audit
 from bugflow.tracker.imports.choosing import ChosenIssues, open_choice
 from bugflow.tracker.imports.errors import ImportFileError
+from bugflow.tracker.imports.linking import write_links
 from bugflow.tracker.imports.people import find_accounts
-from bugflow.tracker.imports.places import CLOSED_PROJECT, Places, derive_project_key, issue_key
-from bugflow.tracker.imports.records import ImportedIssue, fit_id
+from bugflow.tracker.imports.places import Places, derive_project_key
+from bugflow.tracker.imports.planning import plan_import
 from bugflow.tracker.imports.report import ImportReport
 from bugflow.tracker.imports.sources import NAMES, READERS
 from bugflow.tracker.imports.text_files import ExportFile, TextFile, recognise
-from bugflow.tracker.imports.writing import content_hash, find_earlier, write_batch, write_links
-from bugflow.tracker.issues.tables import Issue
-from bugflow.tracker.projects.tables import Project
-
-NOBODY = 0
-"""The number of no user."""
+from bugflow.tracker.imports.writing import write_batch
 
 ProgressCallback = Callable[[float], None]
 
@@ -79,7 +74,7 @@ def run_import(
             Places, namespace=namespace, project_key=key, actor=actor, now=utc_now(), accounts=accounts
         )
         if dry_run:
-            _plan(database, issues, report, open_places, namespace)
+            plan_import(database, issues, report, open_places, namespace)
             return report
         _write(database, issues, report, open_places, namespace, progress)
     with database.transaction() as session:
@@ -113,7 +108,7 @@ def _write(
         progress(done / steps)
     for done, batch in issues.batches(only_linked=True):
         with database.transaction() as session:
-            write_links(session, batch, open_places(session), report=report, now=utc_now())
+            write_links(session, batch, open_places(session), namespace=namespace, report=report, now=utc_now())
         progress((issues.count + done) / steps)
     progress(1.0)
 
@@ -126,46 +121,3 @@ def require_source(source: str) -> None:
     """
     if source not in READERS:
         raise UnknownSourceError(source)
-
-
-def _plan(
-    database: Database,
-    issues: ChosenIssues,
-    report: ImportReport,
-    open_places: Callable[[Session], Places],
-    namespace: str,
-) -> None:
-    with database.snapshot() as session:
-        places = open_places(session)
-        keys = set[str]()
-        for _, batch in issues.batches():
-            _plan_batch(session, batch, places, report, namespace)
-            keys |= {places.project_key_of(record) for record in batch}
-        present = set(session.scalars(select(Project.key).where(Project.key.in_(keys))))
-        report.new_projects = sorted(keys - present)
-
-
-def _plan_batch(
-    session: Session, batch: list[ImportedIssue], places: Places, report: ImportReport, namespace: str
-) -> None:
-    for person, number in places.find_users((user for record in batch for user in record.users()), report).items():
-        places.users[person.login] = number or NOBODY
-        if number is None:
-            report.add_placeholder(person.login)
-    earlier = find_earlier(session, namespace, batch)
-    keys = {record.source_id: issue_key(record, places.project_key_of(record)) for record in batch}
-    taken = set(session.scalars(select(Issue.key).where(Issue.key.in_(keys.values()))))
-    for record in batch:
-        known = earlier.get(fit_id(record.source_id))
-        if not places.takes(record):
-            report.left.add(CLOSED_PROJECT, record.key)
-        elif known is not None:
-            same = known.content_hash == content_hash(record)
-            report.unchanged_issues += same
-            report.changed_issues += not same
-        elif keys[record.source_id] in taken:
-            report.left.add("issues whose key is taken by another issue here", keys[record.source_id])
-        else:
-            report.new_issues += 1
-            report.new_comments += len(record.comments)
-            report.new_history += len(record.changes)

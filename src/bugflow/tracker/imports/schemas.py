@@ -40,6 +40,9 @@ class ImportReportRead(BaseModel):
     new_history: int
     new_users: int
     new_relations: int
+    turned_duplicates: int = Field(
+        default=0, description="Duplicates that lead the other way than at the source: back to the older issue."
+    )
     without_account: list[str] = Field(description="The first of the people who became users that cannot sign in.")
     not_carried: list[NotCarriedRead]
 

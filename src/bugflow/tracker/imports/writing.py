@@ -19,7 +19,6 @@ from bugflow.tracker.issues.tables import (
     Issue,
     IssueChange,
     IssueLabel,
-    IssueRelation,
     Watcher,
 )
 from bugflow.tracker.issues.text_index import IssueText, write_texts
@@ -190,52 +189,3 @@ def _raise_counters(session: Session, keys: Sequence[tuple[int, str]]) -> None:
             .where(Project.id == project_id, Project.last_issue_number < last)
             .values(last_issue_number=last)
         )
-
-
-def write_links(
-    session: Session, records: Sequence[ImportedIssue], places: Places, *, report: ImportReport, now: datetime
-) -> None:
-    """Relate issues that are all here now; a second run makes no relation twice."""
-    keys = {
-        key
-        for record in records
-        for key in (issue_key(record, places.project_key_of(record)), *_target_keys(record, places))
-    }
-    ids = places.find_issues(keys)
-    present = {
-        (each.source_id, each.kind, each.target_id)
-        for each in session.scalars(select(IssueRelation).where(IssueRelation.source_id.in_(ids.values())))
-    }
-    for record in records:
-        source = ids.get(issue_key(record, places.project_key_of(record)))
-        for link, target_key in zip(record.links, _target_keys(record, places), strict=True):
-            target = ids.get(target_key)
-            if source is None or target is None or source == target:
-                report.left.add("relations to issues that are not here", f"{record.key} {link.kind} {target_key}")
-                continue
-            _relate(session, (source, link.kind, target), present, report, now)
-
-
-def _relate(
-    session: Session,
-    relation: tuple[int, str, int],
-    present: set[tuple[int, str, int]],
-    report: ImportReport,
-    now: datetime,
-) -> None:
-    source, kind, target = relation
-    mirrored = (target, kind, source) in present and kind != "blocks"
-    second = kind == "duplicate_of" and any(each[0] == source and each[1] == kind for each in present)
-    if relation in present or mirrored or second:
-        return
-    present.add(relation)
-    session.add(IssueRelation(source_id=source, kind=kind, target_id=target, created_at=now))
-    report.new_relations += 1
-
-
-def _target_keys(record: ImportedIssue, places: Places) -> list[str]:
-    project_key = places.project_key_of(record)
-    return [
-        f"{project_key}-{link.target_key[1:]}" if link.target_key.startswith("#") else link.target_key.upper()
-        for link in record.links
-    ]

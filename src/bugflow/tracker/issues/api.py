@@ -9,12 +9,13 @@ from bugflow.core.http.dependencies import ReadSession, WriteSession
 from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
+from bugflow.tracker.issues.clusters import list_cluster_comments
 from bugflow.tracker.issues.comments import add_comment, delete_comment, edit_comment
+from bugflow.tracker.issues.history import list_visible_changes
 from bugflow.tracker.issues.queries import (
     get_comment,
     get_issue,
     get_issues,
-    list_changes,
     list_comments,
     list_relations,
     list_watchers,
@@ -99,11 +100,21 @@ def change(issue: str, body: IssuePatch, session: WriteSession, actor: ActorDep)
 
 @router.get("/{issue}/comments")
 def read_comments(
-    issue: str, session: ReadSession, actor: ActorDep, after: AfterId = 0, limit: Limit = 100
+    issue: str,
+    session: ReadSession,
+    actor: ActorDep,
+    *,
+    after: AfterId = 0,
+    limit: Limit = 100,
+    duplicates: Annotated[bool, Query(description="Whether those of its duplicates are wanted, too.")] = False,
 ) -> list[CommentRead]:
-    """Read the comments of an issue, oldest first."""
-    rows = list_comments(session, get_issue(session, actor, issue), after_id=after, limit=limit)
-    return [CommentRead.of(comment, author) for comment, author in rows]
+    """Read the comments of an issue, oldest first; with `duplicates`, also of the issues merged into it."""
+    found = get_issue(session, actor, issue)
+    if duplicates:
+        places = list_cluster_comments(session, actor, found, after_id=after, limit=limit)
+        return [CommentRead.of(comment, author, place) for comment, author, place in places]
+    rows = list_comments(session, found, after_id=after, limit=limit)
+    return [CommentRead.of(comment, author, found) for comment, author in rows]
 
 
 @router.post("/{issue}/comments", status_code=status.HTTP_201_CREATED)
@@ -112,9 +123,8 @@ def comment(issue: str, body: CommentWrite, session: WriteSession, actor: ActorD
     found = get_issue(session, actor, issue)
     author_id = require_user_id(actor)
     added = add_comment(session, found, body=body.body, author_id=author_id, actor=actor, now=utc_now())
-    return next(
-        CommentRead.of(each, author) for each, author in list_comments(session, found, after_id=added.id - 1, limit=1)
-    )
+    [(each, author)] = list_comments(session, found, after_id=added.id - 1, limit=1)
+    return CommentRead.of(each, author, found)
 
 
 @router.patch("/{issue}/comments/{comment_id}", status_code=status.HTTP_204_NO_CONTENT)
@@ -136,7 +146,7 @@ def read_history(
     issue: str, session: ReadSession, actor: ActorDep, after: AfterId = 0, limit: Limit = 100
 ) -> list[ChangeRead]:
     """Read every change of the issue's fields, oldest first."""
-    rows = list_changes(session, get_issue(session, actor, issue), after_id=after, limit=limit)
+    rows = list_visible_changes(session, actor, get_issue(session, actor, issue), after_id=after, limit=limit)
     return [ChangeRead.of(each, who) for each, who in rows]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import File, UploadFile, status
+from fastapi import File, Query, UploadFile, status
 from fastapi.responses import StreamingResponse
 
 from bugflow.core.clock import utc_now
@@ -14,6 +14,7 @@ from bugflow.core.http.routes import Router
 from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.issues.attachments import INLINE_TYPES, attach_file, remove_attachment
+from bugflow.tracker.issues.clusters import list_cluster_attachments
 from bugflow.tracker.issues.queries import get_attachment, get_issue, list_attachments
 from bugflow.tracker.issues.schemas import AttachmentRead
 
@@ -27,9 +28,18 @@ DOWNLOAD_HEADERS = {
 
 
 @router.get("")
-def read_attachments(issue: str, session: ReadSession, actor: ActorDep) -> list[AttachmentRead]:
-    """List the files of an issue."""
-    return [AttachmentRead.of(each) for each in list_attachments(session, get_issue(session, actor, issue))]
+def read_attachments(
+    issue: str,
+    session: ReadSession,
+    actor: ActorDep,
+    *,
+    duplicates: Annotated[bool, Query(description="Whether those of its duplicates are wanted, too.")] = False,
+) -> list[AttachmentRead]:
+    """List the files of an issue; with `duplicates`, also of the issues merged into it."""
+    found = get_issue(session, actor, issue)
+    if duplicates:
+        return [AttachmentRead.of(each, place) for each, place in list_cluster_attachments(session, actor, found)]
+    return [AttachmentRead.of(each, found) for each in list_attachments(session, found)]
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
@@ -42,10 +52,11 @@ def attach(
     settings: SettingsDep,
 ) -> AttachmentRead:
     """Attach a file."""
+    found = get_issue(session, actor, issue)
     attachment = attach_file(
         session,
         storage,
-        get_issue(session, actor, issue),
+        found,
         filename=file.filename or "file",
         stream=file.file,
         max_bytes=settings.max_attachment_bytes,
@@ -53,7 +64,7 @@ def attach(
         actor=actor,
         now=utc_now(),
     )
-    return AttachmentRead.of(attachment)
+    return AttachmentRead.of(attachment, found)
 
 
 @router.get("/{attachment}", response_class=StreamingResponse, responses=describe_files("*/*"))

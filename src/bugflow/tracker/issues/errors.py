@@ -61,7 +61,31 @@ class AlreadyDuplicateError(ConflictError):
     """An issue is a duplicate of one other at most."""
 
     def __init__(self, source: str, target: str) -> None:
-        super().__init__(f"{source} is already a duplicate of {target}. Remove that relation first.")
+        super().__init__(f"{source} is already a duplicate of {target}. Unmerge it first.")
+
+
+class NewerTargetError(ConflictError):
+    """A duplicate is newer than what it repeats."""
+
+    def __init__(self, newer: str, older: str) -> None:
+        super().__init__(f"{newer} is newer than {older}. Merge {newer} into {older} instead.")
+
+
+class HiddenCanonicalError(ConflictError):
+    """Nobody makes an issue a duplicate of one that they may not see."""
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(
+            f"{target} is itself a duplicate of an issue that you may not see. "
+            f"Ask a project manager to merge {source} into that one."
+        )
+
+
+class DuplicatesInMotionError(ConflictError):
+    """Others link the same issues again and again."""
+
+    def __init__(self) -> None:
+        super().__init__("Others are merging these issues at this moment. Read them again and repeat your change.")
 
 
 class RelationExistsError(ConflictError):

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.accounts.tables import User
+from bugflow.tracker.issues.history import list_visible_changes
 from bugflow.tracker.issues.permissions import REPORTER_FIELDS, may_change
 from bugflow.tracker.issues.queries import (
     IssueView,
     RelationView,
     list_attachments,
-    list_changes,
     list_comments,
     list_relations,
     view_issue,
@@ -113,7 +113,7 @@ def read_issue_page(session: Session, viewer: Actor, issue: Issue) -> IssuePage:
     choices = _list_issue_choices(session, viewer, issue) if may_edit_fields or may_set_status else None
     view = view_issue(session, issue)
     comments = list_comments(session, issue, limit=MOST_ENTRIES)
-    entries = _list_entries(comments, list_changes(session, issue, limit=MOST_ENTRIES))
+    entries = _list_entries(comments, list_visible_changes(session, viewer, issue, limit=MOST_ENTRIES))
     texts = (issue.description, *(entry.comment.body for entry in entries if entry.comment is not None))
     return IssuePage(
         view=view,

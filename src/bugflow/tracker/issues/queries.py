@@ -43,6 +43,8 @@ from bugflow.tracker.projects.tables import Component, Project, Severity, Team
 
 LARGEST_NUMBER = 2**31 - 1
 DIGITS = len(str(LARGEST_NUMBER))
+HIDDEN = "an issue that you may not see"
+"""What is said in place of a key."""
 
 KEPT_CONDITIONS = 500
 """Of so many people the conditions are kept, which cost more to build than most queries to run."""
@@ -315,7 +317,10 @@ def get_comment(session: Session, issue: Issue, comment_id: int) -> Comment:
 def list_changes(
     session: Session, issue: Issue, *, after_id: int = 0, limit: int = 100
 ) -> Sequence[tuple[IssueChange, User | None]]:
-    """Return the history of the issue's fields, oldest first, beginning behind `after_id`."""
+    """Return the history of the issue's fields, oldest first, beginning behind `after_id`.
+
+    It names related issues without regard to who may see them.
+    """
     rows = session.execute(_CHANGES, {"issue": issue.id, "after": after_id, "most": limit})
     return [(change, actor) for change, actor in rows]
 

@@ -201,9 +201,11 @@ class CommentWrite(BaseModel):
 
 
 class CommentRead(BaseModel):
-    """A comment."""
+    """A comment, and the issue it is on."""
 
     id: int
+    issue: str
+    issue_id: int
     author: UserBrief
     body: str
     created_at: datetime
@@ -211,10 +213,12 @@ class CommentRead(BaseModel):
     deleted: bool
 
     @classmethod
-    def of(cls, comment: Comment, author: User) -> Self:
+    def of(cls, comment: Comment, author: User, issue: Issue) -> Self:
         """Return a comment as the API shows it."""
         return cls(
             id=comment.id,
+            issue=issue.key,
+            issue_id=issue.id,
             author=UserBrief.model_validate(author),
             body=comment.body,
             created_at=comment.created_at,
@@ -247,11 +251,11 @@ class ChangeRead(BaseModel):
 
 
 class AttachmentRead(BaseModel):
-    """A file of an issue."""
+    """A file, and the issue it is on."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID = Field(validation_alias="uuid")
+    id: UUID
+    issue: str
+    issue_id: int
     filename: str
     content_type: str
     size_bytes: int
@@ -259,9 +263,18 @@ class AttachmentRead(BaseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, attachment: Attachment) -> Self:
+    def of(cls, attachment: Attachment, issue: Issue) -> Self:
         """Return an attachment as the API shows it."""
-        return cls.model_validate(attachment)
+        return cls(
+            id=attachment.uuid,
+            issue=issue.key,
+            issue_id=issue.id,
+            filename=attachment.filename,
+            content_type=attachment.content_type,
+            size_bytes=attachment.size_bytes,
+            sha256=attachment.sha256,
+            created_at=attachment.created_at,
+        )
 
 
 class RelationCreate(BaseModel):

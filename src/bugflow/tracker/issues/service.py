@@ -120,7 +120,7 @@ def change_issue(
         made = apply_changes(session, issue, project, rest)
         made += _set_status(issue, status, resolution, actor=actor, now=now)
     if made:
-        _record_changes(session, issue, made, actor=actor, now=now)
+        record_changes(session, issue, made, actor=actor, now=now)
     return made
 
 
@@ -166,9 +166,8 @@ def _take(issue: Issue, actor: Actor) -> list[FieldChange]:
     return [FieldChange("assignee", None, actor.name)]
 
 
-def _record_changes(
-    session: Session, issue: Issue, made: Sequence[FieldChange], *, actor: Actor, now: datetime
-) -> None:
+def record_changes(session: Session, issue: Issue, made: Sequence[FieldChange], *, actor: Actor, now: datetime) -> None:
+    """Put changes of an issue's fields, already made, into history, audit and outbox, as one event."""
     issue.updated_at = now
     rows = [
         IssueChange(issue_id=issue.id, actor_id=actor.user_id, at=now, field=each.field, old=each.old, new=each.new)
@@ -204,7 +203,7 @@ def _record_changes(
 
 def record_field_change(session: Session, issue: Issue, change: FieldChange, *, actor: Actor, now: datetime) -> None:
     """Put a change that another area made of an issue (its sprint, a relation) into history, audit and outbox."""
-    _record_changes(session, issue, [change], actor=actor, now=now)
+    record_changes(session, issue, [change], actor=actor, now=now)
 
 
 def watch_issue(session: Session, issue: Issue, user_id: int, *, now: datetime) -> None:

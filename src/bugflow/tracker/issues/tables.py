@@ -3,7 +3,17 @@
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, literal_column, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    UniqueConstraint,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bugflow.core.database import Table, UtcDateTime
@@ -35,7 +45,7 @@ class Issue(Table):
     __tablename__ = "issues"
     __table_args__ = (
         Index("ix_issues_updated", "updated_at", "id", "project_id", *FILTERED),
-        Index("ix_issues_created", "created_at", "id"),
+        Index("ix_issues_created", "created_at", "id", unique=True),  # What relations refer to.
         Index("ix_issues_project_updated", "project_id", "updated_at", "id", *FILTERED),
         Index("ix_issues_project_status_updated", "project_id", "status", "updated_at", "id"),
         Index("ix_issues_status_updated", "status", "updated_at", "id"),
@@ -127,11 +137,21 @@ class Attachment(Table):
 
 
 class IssueRelation(Table):
-    """`source` duplicates, blocks or relates to `target`."""
+    """`source` duplicates, blocks or relates to `target`.
+
+    It repeats when both were created, which the database keeps true, so that the database can refuse a duplicate that
+    is not newer than its target: every duplicate leads back in time, and so never in a circle.
+    """
 
     __tablename__ = "issue_relations"
     __table_args__ = (
         UniqueConstraint("source_id", "kind", "target_id"),
+        ForeignKeyConstraint(
+            ["source_id", "source_created_at"], ["issues.id", "issues.created_at"], onupdate="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["target_id", "target_created_at"], ["issues.id", "issues.created_at"], onupdate="CASCADE"
+        ),
         Index("ix_issue_relations_target", "target_id", "kind"),
         Index(
             "uq_issue_relations_one_duplicate",
@@ -142,11 +162,18 @@ class IssueRelation(Table):
         ),
         CheckConstraint("source_id <> target_id", name="not_itself"),
         CheckConstraint("kind IN ('duplicate_of', 'blocks', 'relates_to')", name="kind"),
+        CheckConstraint(
+            "kind <> 'duplicate_of' OR target_created_at < source_created_at "
+            "OR (target_created_at = source_created_at AND target_id < source_id)",
+            name="older_target",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    source_id: Mapped[int] = mapped_column(ForeignKey("issues.id"))
-    target_id: Mapped[int] = mapped_column(ForeignKey("issues.id"))
+    source_id: Mapped[int]
+    source_created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    target_id: Mapped[int]
+    target_created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     kind: Mapped[str] = mapped_column(String(20))
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

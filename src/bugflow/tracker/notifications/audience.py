@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from bugflow.tracker.accounts.acting import build_actor
 from bugflow.tracker.accounts.tables import User
+from bugflow.tracker.issues.clusters import list_duplicate_ids
 from bugflow.tracker.issues.queries import visible_to
 from bugflow.tracker.issues.tables import Issue, Watcher
 from bugflow.tracker.projects.queries import visible_to as project_visible_to
@@ -35,12 +36,14 @@ def find_mentioned(session: Session, text: str) -> list[int]:
 
 
 def list_watcher_ids(session: Session, issue: Issue) -> list[int]:
-    """Return the active users who follow an issue."""
+    """Return the active users who follow an issue or one that was merged into it, each once."""
+    followed = {issue.id, *list_duplicate_ids(session, issue.id)}
     return list(
         session.scalars(
             select(Watcher.user_id)
             .join(User, User.id == Watcher.user_id)
-            .where(Watcher.issue_id == issue.id, User.is_active)
+            .where(Watcher.issue_id.in_(followed), User.is_active)
+            .distinct()
         )
     )
 

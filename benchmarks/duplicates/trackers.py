@@ -1,0 +1,77 @@
+"""Tries the ranking on trackers that it has not seen, one after the other, and trains the starter ranker on all.
+
+    python benchmarks/duplicates/trackers.py --data ../shared/data/issues --home DIR --figures DIR
+        [--out src/bugflow/ml/duplicates/starter/ranker] [--tracker jquery_trac …]
+
+For each tracker a ranker is trained on the others and asked about each of its duplicates, with what was known when it
+was filed. Writes NAME.json for each, the figures of `bugflow evaluate duplicates`, and prints them below each other.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from bugflow.ml.duplicates.evaluating import OURS, Evaluation, evaluate
+from bugflow.ml.duplicates.history import History, read_history
+from bugflow.ml.duplicates.learning import train_ranker
+from bugflow.ml.duplicates.lessons import Lesson, build_lesson
+from bugflow.ml.duplicates.profiles import Profile
+from bugflow.ml.duplicates.replay import profile_history
+from bugflow.ml.encoder.keeping import open_kept_encoder
+
+TRACKERS = ("jquery_trac", "titanium_jira", "apache_jira")
+Pasts = Mapping[str, tuple[History, list[Profile], Lesson]]
+
+
+def main() -> None:
+    """Read, train, try, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="Folder of the trackers' Parquet files.")
+    parser.add_argument("--home", type=Path, required=True, help="Where the encoder and its vectors are kept.")
+    parser.add_argument("--figures", type=Path, help="Folder for the figures as JSON.")
+    parser.add_argument("--out", type=Path, help="Train on all trackers, too, and write the ranker here.")
+    parser.add_argument("--tracker", action="append", choices=TRACKERS, help="Try only this one; may be repeated.")
+    options = parser.parse_args()
+    pasts = read_pasts(options.data, options.home)
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        train_ranker([lesson for _, _, lesson in pasts.values()]).save(options.out)
+    for name in options.tracker or TRACKERS:
+        started = time.perf_counter()
+        ranker = train_ranker([lesson for other, (_, _, lesson) in pasts.items() if other != name])
+        trained = time.perf_counter() - started
+        history, profiles, _ = pasts[name]
+        found = evaluate(history, profiles, ranker)
+        print_figures(name, found, trained)
+        if options.figures is not None:
+            options.figures.mkdir(parents=True, exist_ok=True)
+            (options.figures / f"{name}.json").write_text(json.dumps(found.to_json(), indent=2) + "\n", "utf-8")
+
+
+def read_pasts(data: Path, home: Path) -> Pasts:
+    """Return each tracker's history, profiles and what is to be learned from it."""
+    encoder = open_kept_encoder(home / "models", threads=2)
+    pasts = {}
+    for name in TRACKERS:
+        history = read_history(data / f"{name}.parquet")
+        profiles = profile_history(history, encoder)
+        pasts[name] = history, profiles, build_lesson(history, profiles)
+        print(f"{name}: {len(history):,} issues, {len(history.queries):,} duplicates", flush=True)
+    return pasts
+
+
+def print_figures(name: str, found: Evaluation, seconds: float) -> None:
+    """Print one tracker's figures."""
+    print(f"\n{name} (trained on the others in {seconds:.0f} s)")
+    for trial in found.trials:
+        recalls = "  ".join(f"R@{cut} {trial.recall(cut):.3f}" for cut in (1, 5, 10, 20))
+        low, high = trial.recall_interval(10)
+        chance = "" if trial.method == OURS else f"  p {found.p_values[trial.method]:.2g}"
+        print(f"  {trial.method:8} {recalls} ({low:.3f} to {high:.3f})  MRR {trial.mrr():.3f}{chance}")
+    print(f"  {found.flag}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

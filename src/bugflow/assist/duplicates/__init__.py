@@ -1,0 +1,1 @@
+"""Duplicates: merging, unmerging and rejecting, each kept in a ledger that models learn from."""

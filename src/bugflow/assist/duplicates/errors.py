@@ -1,0 +1,40 @@
+"""What can go wrong with merging and rejecting."""
+
+from bugflow.core.errors import ConflictError, FieldProblem, InvalidError, NotFoundError
+
+
+class MergedIntoItselfError(InvalidError):
+    """An issue and itself."""
+
+    def __init__(self, key: str, *, field: str) -> None:
+        problem = f"{key} is one and the same issue. Name another one."
+        super().__init__(problem, fields=[FieldProblem(field, problem)])
+
+
+class NotMergedError(ConflictError):
+    """Only a duplicate can be unmerged."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} is no duplicate, so there is nothing to unmerge. Read it again.")
+
+
+class PairMergedError(ConflictError):
+    """What is merged is not rejected as well."""
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(f"{source} and {target} are merged. Unmerge the one that is not a duplicate first.")
+
+
+class RejectionNotFoundError(NotFoundError):
+    """The pair is not rejected."""
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(f"Nobody said that {source} and {target} are not duplicates. There is nothing to withdraw.")
+
+
+class NothingToCompareError(InvalidError):
+    """An empty report is like no other."""
+
+    def __init__(self) -> None:
+        problem = "Give a title or a description to compare with other issues."
+        super().__init__(problem, fields=[FieldProblem("title", problem)])

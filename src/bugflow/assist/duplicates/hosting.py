@@ -1,0 +1,290 @@
+"""The issues of a process in memory: loaded in the background, brought up to date before they are asked."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from heapq import nlargest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bugflow.assist.duplicates.known import KnownIssues, make_key
+from bugflow.assist.duplicates.loading import load_known, open_known, sort_out
+from bugflow.assist.duplicates.locking import ReadersAndWriter
+from bugflow.assist.duplicates.reading import (
+    Highest,
+    list_all_links,
+    list_changed,
+    list_new_links,
+    list_stamps,
+    list_written,
+    read_highest,
+    read_some,
+)
+from bugflow.core.clock import utc_now
+from bugflow.core.database import Database
+from bugflow.core.errors import BugFlowError
+from bugflow.ml.contract import Encoder, Report
+from bugflow.ml.duplicates.profiles import Profile, profile_reports
+from bugflow.mlops.serving.breaker import Breaker
+
+if TYPE_CHECKING:
+    from bugflow.ml.duplicates.ranker import Ranker
+
+log = structlog.get_logger()
+
+OVERLAP = timedelta(seconds=30)
+"""So long a transaction may take to commit what it says happened at its beginning; what takes longer is found when all
+is compared."""
+STOPPING_SECONDS = 5.0
+NO_ENCODER = "The encoder is not there or not loaded yet, so reports are compared by their words alone."
+OTHER_ENCODER = "Profiles are being loaded for another encoder; until then reports are compared by their words alone."
+ENCODER_PAUSED = "The encoder has failed several times, so for a while reports are compared by their words alone."
+ENCODER_FAILED = "The encoder failed or is busy, so this report is compared by its words alone."
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostingOptions:
+    """How issues are kept in memory.
+
+    Attributes:
+        enabled: Whether at all.
+        ranker_folder: Of the learned ranking; where there is none, the order is that of the search.
+        least_probability: What is less probable is not suggested.
+        refresh_seconds: How often it is looked at most what has changed.
+        background_seconds: How often it is looked without being asked.
+        compare_seconds: How often everything is compared.
+        most_taken: Changed issues that are taken over at once while somebody waits, and four times in the background.
+        most_read: Of how many issues without a profile the words are read at once, and four times in the background.
+        failures: After so many failures in a row the encoder is left alone.
+        pause_seconds: For how long.
+    """
+
+    enabled: bool = True
+    ranker_folder: Path | None = None
+    least_probability: float = 0.01
+    refresh_seconds: float = 1.0
+    background_seconds: float = 5.0
+    compare_seconds: float = 300.0
+    most_taken: int = 500
+    most_read: int = 50
+    failures: int = 5
+    pause_seconds: float = 30.0
+
+
+class DuplicateHost:
+    """The issues of a process, ready to be searched for duplicates."""
+
+    def __init__(
+        self,
+        database: Database,
+        options: HostingOptions,
+        *,
+        find_encoder: Callable[[], Encoder | None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.options = options
+        self.ranker: Ranker | None = None
+        self._database = database
+        self._find_encoder = find_encoder
+        self._clock = clock
+        self._breaker = Breaker(failures=options.failures, pause_seconds=options.pause_seconds, clock=clock)
+        self._known: KnownIssues | None = None
+        self._lock = ReadersAndWriter()
+        self._refreshing = threading.Lock()
+        self._refreshed_at = float("-inf")
+        self._since: datetime = utc_now()
+        self._written_since: datetime = self._since
+        self._marks: deque[tuple[float, Highest]] = deque()
+        self._noted: set[int] = set()
+        self._pending: set[int] = set()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to load."""
+        if self.options.enabled and self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._run, name="bugflow-duplicates", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Let the thread end."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(STOPPING_SECONDS)
+            self._thread = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the issues are loaded."""
+        return self._known is not None
+
+    @contextmanager
+    def read(self) -> Iterator[KnownIssues | None]:
+        """Give the issues to be searched, which do not change until the block ends; none while they are loading."""
+        with self._lock.reading():
+            yield self._known
+
+    def profile(self, report: Report) -> tuple[Profile, str | None]:
+        """Return a report's profile, and why it has no vectors where it has none; may wait for the encoder."""
+        encoder, known = self._find_encoder(), self._known
+        problem = None
+        if encoder is None:
+            problem = NO_ENCODER
+        elif known is None or known.encoder_name != encoder.name:
+            problem = OTHER_ENCODER
+        elif not self._breaker.allows():
+            problem = ENCODER_PAUSED
+        if encoder is not None and problem is None:
+            try:
+                [profile] = profile_reports([report], encoder)
+            except Exception as error:  # noqa: BLE001 -- The edge to the encoder: words answer, too.
+                self._breaker.note_failure()
+                log.warning("duplicates_encoder_failed", error=str(error), kind=type(error).__name__)
+                problem = ENCODER_FAILED
+            else:
+                self._breaker.note_success()
+                return profile, None
+        [profile] = profile_reports([report], None)
+        return profile, problem
+
+    def refresh(self, *, effort: int = 1) -> None:
+        """Take over what has changed, unless that was done a moment ago; call it without a connection in hand.
+
+        Args:
+            effort: More than 1 takes over more at once, and also profiles that were written, which nobody waits for:
+                there may be very many, and an issue is known by its words until then.
+        """
+        if self._known is None or not self._is_due(effort):
+            return
+        with self._refreshing:
+            known = self._known
+            if known is not None and self._is_due(effort):
+                self._take_over(known, effort)
+                self._refreshed_at = self._clock()
+
+    def _is_due(self, effort: int) -> bool:
+        return effort > 1 or self._clock() - self._refreshed_at >= self.options.refresh_seconds
+
+    def load_ranker(self) -> None:
+        """Load the learned ranking, where there is one; a damaged one is left aside."""
+        folder = self.options.ranker_folder
+        if folder is None or not folder.is_dir():
+            return
+        from bugflow.ml.duplicates.ranker import Ranker  # noqa: PLC0415 -- A second; in the background.
+
+        try:
+            self.ranker = Ranker.load(folder)
+        except BugFlowError as error:
+            log.warning("duplicates_ranker_not_loaded", error=str(error))
+
+    def load(self) -> None:
+        """Load all issues, and only then forget those from before; until the first time nothing is suggested."""
+        started, since = self._clock(), utc_now() - OVERLAP
+        known = open_known(self._database, self._find_encoder())
+        with self._database.snapshot() as session:
+            highest = read_highest(session)
+        pending = set[int]()
+        for left in load_known(self._database, known):
+            pending |= left
+            if self._stopping.is_set():
+                return
+        with self._refreshing, self._lock.writing():
+            self._known, self._pending, self._since = known, pending, since
+            self._noted, self._written_since = set(), since
+            self._marks = deque([(started, highest)])
+
+    def compare(self) -> None:
+        """Note everything that differs from the database, however that came about."""
+        with self._refreshing:
+            known = self._known
+            if known is None:
+                return
+            with self._database.snapshot() as session:
+                stamps, links = list_stamps(session), list_all_links(session)
+            present = known.list_links()
+            self._noted |= {number for number, moment in stamps.items() if not known.has(number, moment)}
+            self._noted |= {each for each in links if present.get(each) != links[each]}
+            self._noted |= (set(present) - set(links)) | (known.list_ids() - set(stamps))
+            self._noted -= self._pending
+
+    def _run(self) -> None:
+        compare_at = self._clock() + 2 * OVERLAP.total_seconds()
+        while not self._stopping.is_set():
+            try:
+                if self._known is None:
+                    self.load_ranker()
+                if self._known is None or self._is_outdated(self._known):
+                    self._load_aloud()
+                elif self._clock() >= compare_at:
+                    self.compare()
+                    compare_at = self._clock() + self.options.compare_seconds
+                self.refresh(effort=4)
+            except Exception as error:  # noqa: BLE001 -- The thread's edge: whatever it is, it is tried again.
+                if not self._stopping.is_set():
+                    log.warning("duplicates_not_loaded", error=str(error), kind=type(error).__name__)
+            self._stopping.wait(self.options.background_seconds)
+
+    def _load_aloud(self) -> None:
+        started = self._clock()
+        self.load()
+        known = self._known
+        if known is not None:
+            log.info(
+                "duplicates_loaded",
+                issues=len(known),
+                without_profile=len(self._pending),
+                encoder=known.encoder_name,
+                seconds=round(self._clock() - started, 2),
+            )
+
+    def _is_outdated(self, known: KnownIssues) -> bool:
+        """Whether there is another encoder, or more rows are of texts from before than of those that are."""
+        encoder = self._find_encoder()
+        return (encoder is not None and encoder.name != known.encoder_name) or known.replaced > len(known) + 1_000
+
+    def _take_over(self, known: KnownIssues, effort: int) -> None:
+        began, now = utc_now(), self._clock()
+        above = self._find_mark(now)
+        with self._database.snapshot() as session:
+            highest = read_highest(session)
+            wanted = set(self._noted)
+            changed = list_changed(session, self._since, above)
+            wanted |= {number for number, moment in changed.items() if not known.has(number, moment)}
+            for each in list_written(session, self._written_since) if effort > 1 else ():
+                key = make_key(each.digest, has_vectors=bool(each.encoder) and each.encoder == known.encoder_name)
+                if known.find_key(each.issue_id) != key:
+                    wanted.add(each.issue_id)
+            links = known.list_links()
+            wanted |= {source for source, to in list_new_links(session, above).items() if links.get(source) != to}
+            waiting = nlargest(self.options.most_read * effort, self._pending - wanted)
+            taken = [*nlargest(self.options.most_taken * effort, wanted), *waiting]
+            found = read_some(session, taken, with_text=self._pending)
+        if not taken:
+            self._advance(now, began, highest, effort)
+            return
+        news = sort_out(known, found, most_read=self.options.most_read * effort)
+        with self._lock.writing():
+            news.put_into(known)
+        self._noted = wanted - set(taken)
+        self._pending = (self._pending - set(taken)) | news.left
+        self._advance(now, began, highest, effort)
+
+    def _advance(self, now: float, began: datetime, highest: Highest, effort: int) -> None:
+        """Look next time only at what came later; what is left is known by name."""
+        self._since = began - OVERLAP
+        if effort > 1:
+            self._written_since = self._since
+        self._marks.append((now, highest))
+
+    def _find_mark(self, now: float) -> Highest:
+        """Return the largest numbers of a while ago: what got smaller ones may be committed only now."""
+        while len(self._marks) > 1 and self._marks[1][0] <= now - OVERLAP.total_seconds():
+            self._marks.popleft()
+        return self._marks[0][1] if self._marks else Highest()

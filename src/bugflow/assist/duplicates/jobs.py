@@ -1,0 +1,69 @@
+"""Telling people what was merged into an issue of theirs, and keeping profiles of issues."""
+
+from sqlalchemy.orm import Session
+
+from bugflow.assist.duplicates.events import IssuesMerged, IssuesUnmerged
+from bugflow.assist.duplicates.profiling import TEXT_FIELDS, Backlog, profile_backlog, profile_issue
+from bugflow.core.clock import utc_now
+from bugflow.core.database import Database
+from bugflow.core.jobs.definition import job
+from bugflow.core.jobs.execution import Progress
+from bugflow.ml.contract import Encoder
+from bugflow.tracker.issues.events import IssueChanged, IssueReported
+from bugflow.tracker.issues.queries import find_issue
+from bugflow.tracker.notifications.audience import keep_those_who_see, list_watcher_ids
+from bugflow.tracker.notifications.service import Happening, notify
+
+
+@job(on=IssuesMerged)
+def tell_of_merge(session: Session, event: IssuesMerged) -> None:
+    """Tell those who follow an issue what was merged into it.
+
+    Those who follow the duplicate are told that it has changed, by the tracker itself; who may not see it is told
+    nothing.
+    """
+    _tell(session, event, "is now a duplicate of this")
+
+
+@job(on=IssuesUnmerged)
+def tell_of_unmerge(session: Session, event: IssuesUnmerged) -> None:
+    """Tell those who follow an issue what is no longer merged into it."""
+    _tell(session, event, "is no longer a duplicate of this")
+
+
+def _tell(session: Session, event: IssuesMerged | IssuesUnmerged, what: str) -> None:
+    source, target = find_issue(session, event.source_id), find_issue(session, event.target_id)
+    if source is None or target is None:  # They may have been deleted since.
+        return
+    followers = set(list_watcher_ids(session, target)) - set(list_watcher_ids(session, source))
+    reasons = dict.fromkeys(keep_those_who_see(session, source, followers), "watching")
+    happening = Happening(
+        kind="changed",
+        summary=f"{target.key}: {source.key} {what}",
+        event_key=f"duplicates:{event.verdict_id}",
+        actor_id=event.actor_id,
+    )
+    notify(session, target, reasons, happening, now=utc_now())
+
+
+@job(on=IssueReported)
+def profile_reported(database: Database, event: IssueReported, encoder: Encoder | None) -> None:
+    """Keep the profile of a new issue, by which it is compared with others."""
+    profile_issue(database, event.issue_id, encoder)
+
+
+@job(on=IssueChanged)
+def profile_changed(database: Database, event: IssueChanged, encoder: Encoder | None) -> None:
+    """Keep the profile of an issue whose text has changed."""
+    if TEXT_FIELDS.intersection(event.fields):
+        profile_issue(database, event.issue_id, encoder)
+
+
+@job(schedule="*/10 * * * *")
+def profile_others(database: Database, encoder: Encoder | None, progress: Progress) -> None:
+    """Keep the profiles of issues that have none: imported ones, and all after another encoder was chosen."""
+
+    def tell(backlog: Backlog) -> None:
+        progress(min(backlog.seen / max(backlog.total, 1), 1.0), f"{backlog.written} profiles written")
+
+    profile_backlog(database, encoder, tell=tell)

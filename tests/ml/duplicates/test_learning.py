@@ -1,0 +1,134 @@
+"""Training a ranker, choosing from when on it flags, keeping it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bugflow.ml.artifacts import ArtifactError
+from bugflow.ml.duplicates.features import list_features
+from bugflow.ml.duplicates.history import read_history
+from bugflow.ml.duplicates.learning import Options, choose_threshold, train_ranker
+from bugflow.ml.duplicates.lessons import Lesson, build_lesson, choose_others
+from bugflow.ml.duplicates.ranker import DESCRIPTION, JUDGED, JUDGING, RANKING, Ranker
+from bugflow.ml.duplicates.replay import profile_history
+from factories.encoders import BagEncoder
+from factories.trackers import write_tracker
+
+QUICK = Options(rounds=20, judging_rounds=20)
+
+
+def build_lessons(folder: Path, *, trackers: int = 2) -> list[Lesson]:
+    lessons = []
+    for seed in range(trackers):
+        history = read_history(write_tracker(folder / f"{seed}.parquet", seed=seed))
+        lessons.append(build_lesson(history, profile_history(history, BagEncoder())))
+    return lessons
+
+
+@pytest.fixture(scope="module")
+def lessons(tmp_path_factory: pytest.TempPathFactory) -> list[Lesson]:
+    return build_lessons(tmp_path_factory.mktemp("lessons"))
+
+
+@pytest.fixture(scope="module")
+def ranker(lessons: list[Lesson]) -> Ranker:
+    return train_ranker(lessons, QUICK)
+
+
+def test_the_right_report_comes_first_and_is_the_most_probable(ranker: Ranker, lessons: list[Lesson]) -> None:
+    asked = [each for each in lessons[0].comparisons if each.right.any()]
+    first = [each.right[ranker.rank(each.features).order[0]] for each in asked]
+    assert len(asked) > 50
+    assert np.mean(first) > 0.9
+
+
+def test_probabilities_are_higher_where_there_is_an_older_report(ranker: Ranker, lessons: list[Lesson]) -> None:
+    best: dict[bool, list[float]] = {True: [], False: []}
+    for each in lessons[1].comparisons:
+        best[bool(each.right.any())].append(float(ranker.rank(each.features).probabilities.max()))
+    assert np.mean(best[True]) > np.mean(best[False]) + 0.3
+
+
+def test_only_the_best_ten_have_a_probability(ranker: Ranker, lessons: list[Lesson]) -> None:
+    each = lessons[0].comparisons[-1]
+    ranking = ranker.rank(each.features)
+    told = np.flatnonzero(ranking.probabilities > 0)
+    assert set(told) <= set(ranking.order[:JUDGED])
+    assert sorted(ranking.order) == list(range(len(each.right)))
+    assert ((ranking.probabilities >= 0) & (ranking.probabilities <= 1)).all()
+
+
+def test_one_candidate_is_ranked_too(ranker: Ranker, lessons: list[Lesson]) -> None:
+    ranking = ranker.rank(lessons[0].comparisons[5].features[:1])
+    assert list(ranking.order) == [0]
+
+
+def test_the_same_lessons_give_the_same_ranker(ranker: Ranker, lessons: list[Lesson]) -> None:
+    again = train_ranker(lessons, QUICK)
+    features = lessons[0].comparisons[-1].features
+    assert np.array_equal(again.rank(features).scores, ranker.rank(features).scores)
+    assert again.threshold == ranker.threshold
+
+
+def test_one_tracker_alone_teaches_by_its_own_folds(lessons: list[Lesson]) -> None:
+    ranker = train_ranker(lessons[:1], QUICK)
+    asked = [each for each in lessons[1].comparisons if each.right.any()]
+    assert np.mean([each.right[ranker.rank(each.features).order[0]] for each in asked]) > 0.8
+
+
+def test_a_kept_ranker_says_the_same(ranker: Ranker, lessons: list[Lesson], tmp_path: Path) -> None:
+    ranker.save(tmp_path)
+    loaded = Ranker.load(tmp_path)
+    features = lessons[0].comparisons[-1].features
+    assert np.allclose(loaded.rank(features).probabilities, ranker.rank(features).probabilities)
+    assert loaded.threshold == ranker.threshold
+
+
+@pytest.mark.parametrize("name", [RANKING, JUDGING, DESCRIPTION])
+def test_a_damaged_ranker_is_refused(ranker: Ranker, tmp_path: Path, name: str) -> None:
+    ranker.save(tmp_path)
+    (tmp_path / name).write_text("tree\nnonsense", encoding="utf-8")
+    with pytest.raises(ArtifactError, match="cannot be used"):
+        Ranker.load(tmp_path)
+
+
+def test_a_ranker_of_other_features_is_refused(ranker: Ranker, tmp_path: Path) -> None:
+    ranker.save(tmp_path)
+    path = tmp_path / DESCRIPTION
+    path.write_text(path.read_text("utf-8").replace(list_features()[0], "another"), encoding="utf-8")
+    with pytest.raises(ArtifactError, match="other features"):
+        Ranker.load(tmp_path)
+
+
+def test_the_threshold_is_the_lowest_that_keeps_the_precision() -> None:
+    probabilities = np.linspace(1, 0, 101)
+    truth = np.arange(101) < 45
+    threshold = choose_threshold(probabilities, truth, np.ones(101), target=0.9)
+    assert truth[probabilities >= threshold].mean() >= 0.9
+    assert truth[probabilities >= threshold - 0.011].mean() < 0.9
+
+
+def test_a_report_that_stands_for_many_weighs_as_many() -> None:
+    probabilities = np.linspace(1, 0, 101)
+    truth = np.arange(101) % 30 != 29
+    alike = choose_threshold(probabilities, truth, np.ones(101), target=0.9)
+    weighed = choose_threshold(probabilities, truth, np.where(truth, 1.0, 9.0), target=0.9)
+    assert alike < weighed
+
+
+def test_nothing_is_flagged_where_too_few_were_right() -> None:
+    few = np.linspace(1, 0, 20)
+    assert choose_threshold(few, np.ones(20, dtype=np.bool_), np.ones(20)) == 1.0
+    many = np.linspace(1, 0, 200)
+    assert choose_threshold(many, np.zeros(200, dtype=np.bool_), np.ones(200)) == 1.0
+
+
+def test_others_are_no_duplicates_and_stand_for_all_of_them(tmp_path: Path) -> None:
+    history = read_history(write_tracker(tmp_path / "reports.parquet"))
+    chosen = choose_others(history, 50)
+    assert len(chosen) == 50
+    assert not set(chosen) & set(history.queries)
+    assert chosen == sorted(chosen) == choose_others(history, 50)
+    lesson = build_lesson(history, profile_history(history, None), others=50)
+    assert lesson.others_weight == pytest.approx((len(history) - len(history.queries)) / 50)
