@@ -15,9 +15,9 @@ demo: $(VENV)/.server
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
-test-postgresql: $(VENV)/.dev  # Learning has no database: its tests run once.
+test-postgresql: $(VENV)/.dev  # Only what asks for a database: all else has been tested already.
 	BUGFLOW_TEST_DATABASE_URL=$${BUGFLOW_TEST_DATABASE_URL:-postgresql://postgres@127.0.0.1:5432/postgres} \
-		$(BIN)/python -m pytest -n 2 --ignore tests/ml --ignore tests/docs --ignore tests/architecture $(ARGS)
+		$(BIN)/python -m pytest -n 2 -m database $(ARGS)
 
 check: lint types imports test
 

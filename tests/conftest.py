@@ -15,6 +15,14 @@ from factories.app import Installation, run_installation
 from factories.settings import server_url
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for a database, so that `-m database` runs it alone."""
+    for item in items:
+        if "template_database" in getattr(item, "fixturenames", ()):
+            item.add_marker("database")
+
+
 @pytest.fixture(scope="session")
 def template_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a migrated, empty database, made once per test process and copied for each test."""

@@ -1,10 +1,14 @@
 """Tries the ranking on trackers that it has not seen, one after the other, and trains the starter ranker on all.
 
     python benchmarks/duplicates/trackers.py --data ../shared/data/issues --home DIR --figures DIR
-        [--out src/bugflow/ml/duplicates/starter/ranker] [--tracker jquery_trac …]
+        [--out src/bugflow/ml/duplicates/starter/ranker] [--by-words] [--teach] [--tracker jquery_trac …]
 
 For each tracker a ranker is trained on the others and asked about each of its duplicates, with what was known when it
 was filed. Writes NAME.json for each, the figures of `bugflow evaluate duplicates`, and prints them below each other.
+
+`--by-words` does all that without vectors; `--out` then is `starter/words`. `--teach` does something else: each ranker
+is taught what people said in the older seven tenths of the tracker that it has not seen, and tried on the newest
+duplicates, as `bugflow train duplicates` does.
 """
 
 import argparse
@@ -13,6 +17,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from bugflow.ml.contract import Encoder
+from bugflow.ml.duplicates.adapting import Adaptation, adapt_ranker
 from bugflow.ml.duplicates.evaluating import OURS, Evaluation, evaluate
 from bugflow.ml.duplicates.history import History, read_history
 from bugflow.ml.duplicates.learning import train_ranker
@@ -32,9 +38,12 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True, help="Where the encoder and its vectors are kept.")
     parser.add_argument("--figures", type=Path, help="Folder for the figures as JSON.")
     parser.add_argument("--out", type=Path, help="Train on all trackers, too, and write the ranker here.")
+    parser.add_argument("--by-words", action="store_true", help="Without vectors.")
+    parser.add_argument("--teach", action="store_true", help="Try what a tracker's own past teaches.")
     parser.add_argument("--tracker", action="append", choices=TRACKERS, help="Try only this one; may be repeated.")
     options = parser.parse_args()
-    pasts = read_pasts(options.data, options.home)
+    encoder = None if options.by_words else open_kept_encoder(options.home / "models", threads=2)
+    pasts = read_pasts(options.data, encoder)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
         train_ranker([lesson for _, _, lesson in pasts.values()]).save(options.out)
@@ -42,7 +51,10 @@ def main() -> None:
         started = time.perf_counter()
         ranker = train_ranker([lesson for other, (_, _, lesson) in pasts.items() if other != name])
         trained = time.perf_counter() - started
-        history, profiles, _ = pasts[name]
+        history, profiles, own = pasts[name]
+        if options.teach:
+            print_adaptation(name, adapt_ranker(ranker, own))
+            continue
         found = evaluate(history, profiles, ranker)
         print_figures(name, found, trained)
         if options.figures is not None:
@@ -50,16 +62,22 @@ def main() -> None:
             (options.figures / f"{name}.json").write_text(json.dumps(found.to_json(), indent=2) + "\n", "utf-8")
 
 
-def read_pasts(data: Path, home: Path) -> Pasts:
+def read_pasts(data: Path, encoder: Encoder | None) -> Pasts:
     """Return each tracker's history, profiles and what is to be learned from it."""
-    encoder = open_kept_encoder(home / "models", threads=2)
     pasts = {}
     for name in TRACKERS:
         history = read_history(data / f"{name}.parquet")
         profiles = profile_history(history, encoder)
-        pasts[name] = history, profiles, build_lesson(history, profiles)
+        pasts[name] = history, profiles, build_lesson(history, profiles, encoder)
         print(f"{name}: {len(history):,} issues, {len(history.queries):,} duplicates", flush=True)
     return pasts
+
+
+def print_adaptation(name: str, found: Adaptation) -> None:
+    """Print what one tracker's own past taught."""
+    print(f"\n{name}: taught by {found.n_learned:,} duplicates, tried on {found.n_tested:,}, p {found.p_value:.2g}")
+    for when, figures in (("before", found.before), ("after", found.after)):
+        print(f"  {when:8}", "  ".join(f"{key} {value:.3f}" for key, value in figures.to_json().items()), flush=True)
 
 
 def print_figures(name: str, found: Evaluation, seconds: float) -> None:

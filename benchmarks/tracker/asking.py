@@ -32,7 +32,14 @@ class Client:
         self._headers = headers
 
     def ask(self, request: Request) -> tuple[int, bytes]:
-        """Return status and body of an answer."""
+        """Return status and body of an answer; a connection that the server has closed meanwhile is opened again."""
+        try:
+            return self._ask(request)
+        except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
+            self._connection.close()
+            return self._ask(request)
+
+    def _ask(self, request: Request) -> tuple[int, bytes]:
         method, path, body = request
         content = None if body is None else json.dumps(body)
         headers = self._headers if content is None else self._headers | {"Content-Type": "application/json"}

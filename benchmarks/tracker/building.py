@@ -1,7 +1,7 @@
 """A database of many issues and comments, the same for the same numbers."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -51,11 +51,10 @@ class Size:
 class Prose:
     """Text whose words are as unevenly frequent as those of a language (Zipf's law, exponent 1)."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, words: Sequence[str] = ()) -> None:
+        """Take words, the most frequent first; without any, make them up."""
         self._chance = chance
-        made = {"".join(chance.choices(SYLLABLES, k=chance.randint(1, 4))) for _ in range(WORDS * 2)}
-        self._words = (TECHNICAL * 3 + sorted(made))[:WORDS]
-        chance.shuffle(self._words)
+        self._words = list(words) or _make_words(chance)
         self._weights = list(accumulate(1 / rank for rank in range(1, len(self._words) + 1)))
 
     def write(self, least: int, most: int) -> str:
@@ -63,15 +62,32 @@ class Prose:
         count = self._chance.randint(least, most)
         return " ".join(self._chance.choices(self._words, cum_weights=self._weights, k=count))
 
+    def trace(self) -> str:
+        """Return a stack trace; none here."""
+        return ""
+
     def common_word(self) -> str:
         """Return the most frequent word that has meaning to a tester."""
         return next(word for word in self._words if word in TECHNICAL)
 
 
-def build_database(database: Database, size: Size, hasher: PasswordHasher) -> None:
+def _make_words(chance: random.Random) -> list[str]:
+    made = {"".join(chance.choices(SYLLABLES, k=chance.randint(1, 4))) for _ in range(WORDS * 2)}
+    words = (TECHNICAL * 3 + sorted(made))[:WORDS]
+    chance.shuffle(words)
+    return words
+
+
+def build_database(
+    database: Database,
+    size: Size,
+    hasher: PasswordHasher,
+    *,
+    make_prose: Callable[[random.Random], Prose] = Prose,
+) -> None:
     """Fill an empty, migrated database."""
     chance = random.Random(SEED)
-    prose = Prose(chance)
+    prose = make_prose(chance)
     _build_people_and_projects(database, hasher)
     with database.transaction() as session:
         connection = session.connection()
@@ -154,6 +170,7 @@ def _build_issue(
         "project_id": project,
         "title": prose.write(5, 11).capitalize(),
         "description": prose.write(30, 90),
+        "stack_trace": prose.trace(),
         "issue_type": chance.choice(("bug", "bug", "bug", "story", "task")),
         "status": status,
         "resolution": "fixed" if done else None,

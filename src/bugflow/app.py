@@ -12,6 +12,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from bugflow import __version__
 from bugflow.assist.duplicates import api as duplicates
+from bugflow.assist.duplicates import inbox_pages
+from bugflow.assist.duplicates import pages as duplicate_pages
 from bugflow.assist.duplicates import suggestions_api as suggestions
 from bugflow.assist.duplicates.building import build_duplicates
 from bugflow.assist.intake import api as intake
@@ -36,6 +38,7 @@ from bugflow.tracker.accounts import api as accounts
 from bugflow.tracker.accounts import pages as account_pages
 from bugflow.tracker.accounts.dependencies import require_audit_reader
 from bugflow.tracker.accounts.queries import find_user_id
+from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.accounts.throttling import SignInThrottle
 from bugflow.tracker.audit import api as audit
 from bugflow.tracker.exports import api as exports
@@ -55,6 +58,7 @@ from bugflow.web.rendering import NavigationItem
 
 NAVIGATION = (
     NavigationItem("Issues", "/issues", "g i"),
+    NavigationItem("Inbox", "/inbox", "g t", Permission.WORK_ON_OWN_ISSUES),
     NavigationItem("Report", "/report", "c"),
     NavigationItem("API", "/docs"),
 )
@@ -101,7 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     storage = open_storage(settings.resolved_storage_url)
     models = build_models(settings, storage)
-    known = build_duplicates(settings, database, models)
+    known = build_duplicates(settings, database, storage, models)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -155,6 +159,8 @@ def _include_routers(app: FastAPI) -> None:
         search_pages.router,
         issue_pages.router,
         prediction_pages.router,
+        duplicate_pages.router,
+        inbox_pages.router,
         report_pages.router,
         account_pages.router,
     ):

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from bugflow.assist.duplicates.hosting import DuplicateHost, HostingOptions
 from bugflow.assist.duplicates.profiling import Backlog, profile_backlog
+from bugflow.assist.duplicates.rankers import Rankers, find_ranker
 from bugflow.assist.duplicates.scan_report import FORMS
 from bugflow.assist.duplicates.scanning import Scope, count_unprofiled
 from bugflow.assist.duplicates.scanning import scan as run_scan
@@ -17,8 +19,9 @@ from bugflow.cli.context import AsJson, console, errors, load_settings, print_js
 from bugflow.cli.writing import require_free, write_whole
 from bugflow.core.errors import InvalidError, NotFoundError, UnavailableError
 from bugflow.core.settings import Settings
+from bugflow.core.storage import open_storage
 from bugflow.ml.contract import Encoder
-from bugflow.ml.duplicates.starter import FOLDER
+from bugflow.ml.duplicates.starter import WORDS
 from bugflow.tracker.accounts.actor import build_system_actor
 from bugflow.tracker.projects.queries import get_project
 
@@ -76,8 +79,7 @@ def scan(
         if project is not None:
             with database.snapshot() as session:
                 scope = replace(scope, project_id=get_project(session, viewer, project).id)
-        host = DuplicateHost(database, HostingOptions(ranker_folder=FOLDER, refresh_seconds=float("inf")))
-        host.load_ranker()
+        host = DuplicateHost(database, HostingOptions(refresh_seconds=float("inf")), rankers=_open_rankers(settings))
         host.load()
         with database.snapshot() as session:
             lacking = count_unprofiled(session, host)
@@ -93,6 +95,13 @@ def scan(
     console.print(f"{len(found):,} groups that may be one bug each: {out}", highlight=False, soft_wrap=True)
     if lacking:
         errors.print(f"{lacking:,} issues have no profile and were left out. Run `bugflow duplicates index` before.")
+
+
+def _open_rankers(settings: Settings) -> Rankers:
+    storage = open_storage(settings.resolved_storage_url)
+    rankers = Rankers(partial(find_ranker, storage, settings.models_folder / "fetched"), WORDS)
+    rankers.look()
+    return rankers
 
 
 class UnknownFormError(InvalidError):

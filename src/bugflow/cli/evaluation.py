@@ -16,6 +16,7 @@ from bugflow.ml.duplicates.history import read_history
 from bugflow.ml.duplicates.ranker import Ranker
 from bugflow.ml.duplicates.replay import profile_history
 from bugflow.ml.duplicates.starter import FOLDER as STARTER
+from bugflow.ml.duplicates.starter import WORDS as BY_WORDS
 from bugflow.ml.triage.backends import BASELINES, Workshop
 from bugflow.ml.triage.evaluating import evaluate
 from bugflow.ml.triage.examples import Split, Target, partition, read_examples
@@ -78,10 +79,11 @@ def duplicates(
     """Find the older report of each duplicate of a file among all older ones, and print how well that goes."""
     with errors.status("Reading") as status:
         history = read_history(data)
-        ranker = Ranker.load(model or STARTER)
+        encoder = find_encoder()
+        ranker = Ranker.load(model or (BY_WORDS if encoder is None else STARTER))
         amount = f"{len(history):,}"
         profiles = profile_history(
-            history, find_encoder(), tell=lambda done: status.update(f"Making vectors: {done:,} of {amount}")
+            history, encoder, tell=lambda done: status.update(f"Making vectors: {done:,} of {amount}")
         )
         found = evaluate_duplicates(
             history, profiles, ranker, seed=seed, tell=lambda share: status.update(f"Asking: {share:.0%}")

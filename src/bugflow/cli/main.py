@@ -28,7 +28,7 @@ COMMANDS = {
     "backup": "backups:backup",
     "restore": "backups:restore",
     "doctor": "doctor:doctor",
-    "train": "training:app",
+    "train": "ranking:app",
     "model": "models:app",
     "dataset": "datasets:app",
     "evaluate": "evaluation:app",

@@ -15,11 +15,13 @@ from bugflow.mlops.registry.store import find_current, get_manifest, list_versio
 from bugflow.mlops.registry.versions import MODEL_TYPES
 
 STARTER = "starter"
-SHOWN = ("accuracy", "macro_f1", "coverage", "selective_precision")
+SHOWN = ("accuracy", "macro_f1", "coverage", "selective_precision", "recall_at_10")
 
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
 
-Type = Annotated[str, typer.Argument(metavar="TYPE", help="What it finds: severity, team, component or priority.")]
+Type = Annotated[
+    str, typer.Argument(metavar="TYPE", help="What it finds: severity, team, component, priority or duplicates.")
+]
 
 
 @app.command("list")
@@ -30,7 +32,9 @@ def show_models(*, as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("Type", "Version", "Trained (UTC)", "Used", "Accuracy", "Macro-F1", "Speaks", "Right", box=None)
+    table = Table(
+        "Type", "Version", "Trained (UTC)", "Used", "Accuracy", "Macro-F1", "Speaks", "Right", "Recall@10", box=None
+    )
     for row in rows:
         figures = (f"{row[name]:.3f}" if name in row else "" for name in SHOWN)
         table.add_row(row["type"], row["version"], row["trained_at"], "yes" if row["used"] else "", *figures)
@@ -62,7 +66,8 @@ def use_model(
     storage = open_storage(load_settings().resolved_storage_url)
     if version == STARTER:
         use_none(storage, model_type)
-        console.print(f"The {model_type} is found by what comes with BugFlow from now on.")
+        verb = "are" if model_type == "duplicates" else "is"
+        console.print(f"The {model_type} {verb} found by what comes with BugFlow from now on.")
         return
     used = use_version(storage, model_type, version, now=utc_now())
     console.print(f"{used.name} is used from now on.")

@@ -14,7 +14,7 @@ from bugflow.core.http.body_limit import find_refusal
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 KEPT, KEPT_ACTION = "kept:", "kept-action"
-CARRIED = frozenset({"once", "version", "after", "watch", "choose"})
+CARRIED = frozenset({"once", "version", "after", "watch", "choose", "evidence", "back", "seen", "verdict"})
 """Fields that a form fills in itself: they are sent again and shown to nobody."""
 
 

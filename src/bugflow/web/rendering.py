@@ -34,11 +34,12 @@ UNITS = ((31_536_000, "year"), (2_592_000, "month"), (604_800, "week"), (86_400,
 
 @dataclass(frozen=True)
 class NavigationItem:
-    """A place in the navigation; `key` opens it from the keyboard."""
+    """A place in the navigation; `key` opens it from the keyboard, `permission` is what its viewers must have."""
 
     name: str
     address: str
     key: str | None = None
+    permission: str | None = None
 
 
 class Renderer:

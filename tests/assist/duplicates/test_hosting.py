@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import delete, update
 
@@ -15,7 +16,9 @@ from bugflow.assist.duplicates.hosting import (
     DuplicateHost,
     HostingOptions,
 )
-from bugflow.assist.duplicates.profiling import profile_backlog, profile_issue
+from bugflow.assist.duplicates.known import KnownIssues
+from bugflow.assist.duplicates.meanwhile import LOADING, find_meanwhile
+from bugflow.assist.duplicates.profiling import IssueText, profile_backlog, profile_issue
 from bugflow.assist.duplicates.service import merge_issues, unmerge_issues
 from bugflow.assist.duplicates.suggesting import read_draft, suggest
 from bugflow.assist.duplicates.suggestion_schemas import PreviewAsk
@@ -68,17 +71,43 @@ def look(host: DuplicateHost, database: Database, workplace: Workplace, title: s
     ]
 
 
-def test_until_issues_are_loaded_nothing_is_suggested_and_the_answer_says_so(
+def test_until_issues_are_loaded_full_text_finds_what_shares_rare_words_and_the_answer_says_so(
     database: Database, workplace: Workplace
 ) -> None:
     number = report(database, workplace)
     host = build(database)
     with database.snapshot() as session:
         sought = read_draft(session, workplace.manager, PreviewAsk(project="B", title=CRASH))
+        nothing = read_draft(session, workplace.manager, PreviewAsk(project="B", title="Kerberos ticket expires"))
     answer = suggest(host, database, workplace.manager, sought, most=5)
-    assert (answer.ready, answer.suggestions) == (False, [])
+    assert (answer.ready, answer.note) == (False, LOADING)
+    assert [(each.issue_id, each.probability, each.flagged) for each in answer.suggestions] == [(number, None, False)]
+    assert suggest(host, database, workplace.manager, nothing, most=5).suggestions == []
     host.load()
     assert look(host, database, workplace) == [number]
+    assert suggest(host, database, workplace.manager, sought, most=5).ready
+
+
+def test_full_text_suggests_neither_the_issue_itself_nor_its_group_nor_what_was_rejected_nor_what_is_hidden(
+    database: Database, workplace: Workplace
+) -> None:
+    first, second, third, newest = (report(database, workplace, by=Role.PROJECT_MANAGER) for _ in range(4))
+    with database.transaction() as session:
+        issues = session.get_one(Issue, second), session.get_one(Issue, first)
+        merge_issues(session, *issues, evidence={}, actor=workplace.manager, now=utc_now())
+
+    def find(number: int, *left_out: int, viewer: Role = Role.PROJECT_MANAGER) -> list[tuple[int, int]]:
+        text = IssueText(number, utc_now(), CRASH, "", "")
+        with database.snapshot() as session:
+            return find_meanwhile(session, workplace.people[viewer], text, left_out=left_out)
+
+    assert {named for _, named in find(newest)} == {first, third}
+    assert find(newest, first) == [(third, third)]
+    assert find(third) == [(second, first)]
+    assert find(second) == []
+    with database.transaction() as session:
+        session.execute(update(Issue).where(Issue.id == third).values(restricted=True))
+    assert [named for _, named in find(newest, viewer=Role.TESTER)] == [first]
 
 
 def test_issues_are_loaded_in_the_background_and_the_thread_ends(database: Database, workplace: Workplace) -> None:
@@ -86,8 +115,7 @@ def test_issues_are_loaded_in_the_background_and_the_thread_ends(database: Datab
     host = build(database, background_seconds=0.05)
     host.start()
     try:
-        wait_until(lambda: host.is_ready, 20)
-        assert look(host, database, workplace) == [number]
+        wait_until(lambda: host.is_ready and look(host, database, workplace) == [number], 20)
     finally:
         host.stop()
     assert not any(each.name == "bugflow-duplicates" for each in threading.enumerate())
@@ -108,6 +136,37 @@ def test_two_processes_on_one_database_both_see_what_happens(database: Database,
         unmerge_issues(session, session.get_one(Issue, second), actor=workplace.manager, now=utc_now())
     for host in hosts:
         assert set(look(host, database, workplace)) == {first, second}
+
+
+def test_so_many_compare_at_once_and_the_others_wait_for_their_turn(database: Database) -> None:
+    host = load(database, at_once=2)
+    inside, together, leave = list[int](), list[int](), threading.Event()
+
+    def look_slowly(_: KnownIssues) -> None:
+        inside.append(1)
+        together.append(len(inside))
+        leave.wait(20)
+        inside.remove(1)
+
+    threads = [threading.Thread(target=host.search, args=(look_slowly,)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(inside) == 2, 20)
+    with host.read() as known:  # Who only looks something up does not wait.
+        assert known is not None
+    leave.set()
+    for thread in threads:
+        thread.join(20)
+    assert len(together) == 5
+    assert max(together) == 2
+
+
+def test_nobody_waits_for_another_one_who_looks_what_has_changed(database: Database, workplace: Workplace) -> None:
+    host = load(database)
+    number = report(database, workplace)
+    with host._refreshing:
+        assert look(host, database, workplace) == []
+    assert look(host, database, workplace) == [number]
 
 
 def test_closing_and_fields_are_seen_without_a_new_row(database: Database, workplace: Workplace) -> None:
@@ -145,8 +204,28 @@ def test_an_issue_is_known_by_words_until_its_vectors_are_written(database: Data
 
     assert not has_vector()
     profile_issue(database, number, encoder)
-    host.refresh(effort=4)
+    host.refresh()
     assert has_vector()
+
+
+def test_of_many_profiles_written_at_once_only_the_latest_are_taken_over_while_somebody_waits(
+    database: Database, workplace: Workplace
+) -> None:
+    encoder = BagEncoder()
+    for number in range(6):
+        report(database, workplace, title=f"{CRASH} {number}")
+    host = load(database, encoder, most_written=2)
+
+    def count_vectors() -> int:
+        with host.read() as known:
+            assert known is not None
+            return int(known.index.texts.take(np.flatnonzero(known.index.alive)).any(axis=1).sum())
+
+    profile_backlog(database, encoder)
+    host.refresh()
+    assert count_vectors() == 2
+    host.refresh(effort=4)
+    assert count_vectors() == 11
 
 
 def test_what_has_no_profile_is_read_a_few_at_a_time_newest_first(database: Database, workplace: Workplace) -> None:

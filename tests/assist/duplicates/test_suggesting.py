@@ -1,7 +1,6 @@
 """Suggested duplicates over HTTP: what is found, what is never shown, and what is said of it."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import lightgbm
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 from bugflow.assist.duplicates.hosting import DuplicateHost, HostingOptions
+from bugflow.assist.duplicates.profiling import profile_backlog
 from bugflow.core.errors import UnavailableError
 from bugflow.ml.contract import Encoder
 from bugflow.ml.duplicates.features import list_features
@@ -84,10 +84,8 @@ def train(*, lowest: float = 0.2) -> Ranker:
 
 
 @pytest.fixture(scope="module")
-def ranker_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ranker")
-    train().save(folder)
-    return folder
+def ranker() -> Ranker:
+    return train()
 
 
 def test_a_new_report_is_found_by_the_next_preview(site: Installation) -> None:
@@ -98,6 +96,9 @@ def test_a_new_report_is_found_by_the_next_preview(site: Installation) -> None:
     assert (found["probability"], found["flagged"], found["label"], found["status"]) == (None, False, None, "open")
     words = [each["what"] for each in found["reasons"] if each["kind"] == "word"]
     assert {"zlib", "underflow"} <= set(words)
+    assert [(each["what"], each["yours"]) for each in found["reasons"] if each["kind"] == "sentence"] == [
+        (CRASH, AGAIN)
+    ]
 
 
 def test_every_role_asks_and_nobody_else(site: Installation) -> None:
@@ -230,48 +231,56 @@ def test_shared_trace_places_and_fields_are_reasons(site: Installation) -> None:
 
 
 def test_with_a_ranking_each_suggestion_has_its_probability_and_unsure_ones_are_left_out(
-    site: Installation, ranker_folder: Path
+    site: Installation, ranker: Ranker
 ) -> None:
     key = report(site, CRASH)
-    made = host(site, HashEncoder(), ranker_folder=ranker_folder)
-    made.load_ranker()
+    profile_backlog(site.database, HashEncoder())
+    made = host(site, HashEncoder())
+    made.rankers.full = ranker
     [found, *others] = preview(site, CRASH)["suggestions"]
     assert found["key"] == key
     assert 0.01 <= found["probability"] <= 1
     assert found["flagged"] == (found["probability"] >= 0.8)
     assert all(0.01 <= each["probability"] <= found["probability"] for each in others)
-    strict = host(site, HashEncoder(), ranker_folder=ranker_folder, least_probability=1.0)
-    strict.load_ranker()
+    strict = host(site, HashEncoder(), least_probability=1.0)
+    strict.rankers.full = ranker
     assert preview(site, CRASH)["suggestions"] == []
 
 
-def test_without_vectors_a_ranking_that_has_learned_with_them_is_not_asked(
-    site: Installation, ranker_folder: Path
+def test_without_vectors_only_a_ranking_that_has_learned_without_them_is_asked(
+    site: Installation, ranker: Ranker
 ) -> None:
     key = report(site, CRASH)
-    made = host(site, ranker_folder=ranker_folder)
-    made.load_ranker()
-    assert made.ranker is not None
+    made = host(site, least_probability=0.0)
+    made.rankers.full = ranker
     [found] = preview(site)["suggestions"]
     assert (found["key"], found["probability"]) == (key, None)
+    made.rankers.by_words = ranker
+    [found, *_] = preview(site)["suggestions"]
+    assert found["key"] == key
+    assert 0 < found["probability"] < 1
 
 
-def test_a_ranking_that_fails_or_is_damaged_leaves_the_order_of_the_search(
-    site: Installation, ranker_folder: Path, tmp_path: Path
-) -> None:
+def test_while_most_issues_have_no_vectors_the_ranking_by_words_is_asked(site: Installation, ranker: Ranker) -> None:
+    report(site, CRASH)
+    made = host(site, HashEncoder(), least_probability=0.0)
+    made.rankers.full = ranker
+    assert [each["probability"] for each in preview(site)["suggestions"]] == [None]
+    made.rankers.by_words = ranker
+    assert all(each["probability"] is not None for each in preview(site)["suggestions"])
+
+
+def test_a_ranking_that_fails_leaves_the_order_of_the_search(site: Installation, ranker: Ranker) -> None:
     key = report(site, CRASH)
-    (tmp_path / "ranker.json").write_text("{}")
-    damaged = host(site, HashEncoder(), ranker_folder=tmp_path)
-    damaged.load_ranker()
-    assert keys(preview(site)) == [key]
-    good = Ranker.load(ranker_folder)
+    profile_backlog(site.database, HashEncoder())
+    made = host(site, HashEncoder())
     narrow = lightgbm.train(
         {"objective": "binary", "verbose": -1},
         lightgbm.Dataset(np.random.default_rng(0).random((50, 2)), [0, 1] * 25),
         1,
     )
-    damaged.ranker = Ranker(narrow, good.judging)
-    [found] = preview(site)["suggestions"]
+    made.rankers.full = Ranker(narrow, ranker.judging)
+    [found, *_] = preview(site)["suggestions"]
     assert (found["key"], found["probability"]) == (key, None)
 
 

@@ -31,7 +31,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
 
 @pytest.fixture(scope="module")
 def ranker(tmp_path_factory: pytest.TempPathFactory) -> Ranker:
-    return train_ranker([build_lesson(*read_past(tmp_path_factory.mktemp("seen"), 2))], Options(20, 20))
+    return train_ranker([build_lesson(*read_past(tmp_path_factory.mktemp("seen"), 2), BagEncoder())], Options(20, 20))
 
 
 @pytest.fixture(scope="module")

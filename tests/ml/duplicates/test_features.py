@@ -186,3 +186,29 @@ def test_a_report_that_was_edited_or_removed_is_counted_once_or_not_at_all() -> 
     _, without = compare(edited, query)
     np.testing.assert_allclose(without["between"], [log1p(2), log1p(1)], rtol=1e-6)
     assert without["group_size"].tolist() == [0, 0]
+
+
+def test_what_only_one_title_says_is_as_computed_by_hand() -> None:
+    index = build_index(
+        [
+            build_entry(1, "Android sort rows", "Windows too"),
+            build_entry(2, "iOS sort rows"),
+            build_entry(3, "Export"),
+        ]
+    )
+    query = build_query("Windows sort rows")
+    _, found = compare(index, query)
+    windows, android, ios = (log1p((3 - n + 0.5) / (n + 0.5)) for n in (1, 1, 1))
+    assert found["missed_count"].tolist() == [0, 1, 3]  # The first one's text has the word.
+    assert found["missed_in_title_count"].tolist() == [1, 1, 3]
+    assert found["extra_count"].tolist() == found["extra_in_title_count"].tolist() == [1, 1, 1]
+    np.testing.assert_allclose(found["missed"][:2], [0, windows], rtol=1e-5)
+    np.testing.assert_allclose(found["missed_in_title"][:2], [windows, windows], rtol=1e-5)
+    np.testing.assert_allclose(found["extra"][:2], [android, ios], rtol=1e-5)
+
+
+def test_of_a_report_told_again_nothing_is_missed() -> None:
+    _, found = compare(build_index([build_entry(1, "Android sort rows")]), build_query("Android sort rows"))
+    for name in list_features():
+        if name.startswith(("missed", "extra")):
+            assert found[name].tolist() == [0], name

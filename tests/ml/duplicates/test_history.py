@@ -92,6 +92,14 @@ def test_a_link_to_nothing_to_itself_or_unconfirmed_is_none(tmp_path: Path) -> N
     assert [(link.older, link.newer) for link in history.links] == [(0, 3)]
 
 
+def test_of_what_is_not_linked_it_is_told_what_is_doubtful_and_what_a_bug_of_its_own(tmp_path: Path) -> None:
+    said = ["Fixed", "fixed ", "Duplicate", "Won't fix", None, "DONE"]
+    history = read(tmp_path, build_rows({2: 1, 4: 99}, resolution=said))
+    assert history.doubtful == {2, 3}  # Called a duplicate, and one of what the file has not.
+    assert history.settled == {5}  # The first two are linked.
+    assert read(tmp_path, build_rows({2: 1})).settled == frozenset()
+
+
 def test_the_first_of_several_with_one_name_is_kept_and_nameless_ones_are_not(tmp_path: Path) -> None:
     rows = build_rows({2: 1}, issue_id=["A-1", "A-2", "A-2", None, "", "A-6"])
     rows["duplicate_of"] = [None, "A-1", None, None, None, ""]

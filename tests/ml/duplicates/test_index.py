@@ -7,7 +7,7 @@ import pytest
 
 from bugflow.ml.duplicates.candidates import DAY, find_candidates
 from bugflow.ml.duplicates.features import compute_features
-from bugflow.ml.duplicates.index import FIELDS, NEVER, ReportIndex
+from bugflow.ml.duplicates.index import FIELDS, NEVER, Filed, ReportIndex
 from factories.encoders import BagEncoder
 from ml.duplicates.building import TEXTS, build_entry, build_index, build_profile, build_query
 
@@ -123,19 +123,44 @@ def test_joining_takes_whole_groups_and_names_them_by_the_second() -> None:
     assert list_groups(index) == [{1, 2, 3, 4}]
 
 
-def test_closing_is_noted_and_taken_back() -> None:
+def test_one_report_can_be_put_into_a_group_and_out_of_it_again_without_the_others() -> None:
     index = build_four()
-    index.close(3, 50.0)
+    index.join(2, 1)
+    index.join(3, 1)
+    index.assign(1, 4)
+    assert list_groups(index) == [{1, 4}, {2, 3}]
+    index.assign(2, 2)
+    assert list_groups(index) == [{1, 4}]
+    index.assign(3, 4)
+    index.assign(1, 99)
+    index.assign(99, 2)
+    assert list_groups(index) == [{3, 4}]
+
+
+def test_closing_and_other_fields_are_noted_and_taken_back() -> None:
+    index = build_four()
+    index.refile(3, Filed(3 * DAY, 50.0, {"project": "shop"}))
     assert index.closed.tolist() == [NEVER, NEVER, 50.0, NEVER]
-    index.close(3, NEVER)
+    assert index.codes[:, 0].tolist() == [0, 0, 1, 0]
+    index.refile(3, Filed(3 * DAY))
     assert index.closed[2] == NEVER
+    assert not index.codes.any()
+
+
+def test_moments_follow_a_report_that_was_filed_at_another_time() -> None:
+    index = build_four()
+    before = index.list_moments()
+    index.refile(3, Filed(3 * DAY, 50.0))
+    assert index.list_moments() is before
+    index.refile(3, Filed(9 * DAY))
+    assert (index.list_moments() / DAY).tolist() == [1, 2, 4, 9]
 
 
 @pytest.mark.parametrize("identity", [0, 99])
-def test_a_report_that_is_not_there_can_be_neither_closed_nor_joined(identity: int) -> None:
+def test_a_report_that_is_not_there_can_be_neither_changed_nor_joined(identity: int) -> None:
     index = build_four()
     with pytest.raises(KeyError):
-        index.close(identity, 1.0)
+        index.refile(identity, Filed(1.0))
     with pytest.raises(KeyError):
         index.join(identity, 1)
     with pytest.raises(KeyError):
@@ -192,7 +217,7 @@ def test_others_search_while_one_thread_adds_replaces_joins_and_removes() -> Non
         entry = entries[number % 10]
         index.add([build_entry(20 + number, day=number / 100), entry])
         index.join(20 + number, entry.identity)
-        index.close(20 + number, 5.0)
+        index.refile(20 + number, Filed(number / 100 * DAY, 5.0))
         index.remove(20 + number // 2)
     done.set()
     for thread in searching:

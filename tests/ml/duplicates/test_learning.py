@@ -1,6 +1,8 @@
 """Training a ranker, choosing from when on it flags, keeping it."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ def build_lessons(folder: Path, *, trackers: int = 2) -> list[Lesson]:
     lessons = []
     for seed in range(trackers):
         history = read_history(write_tracker(folder / f"{seed}.parquet", seed=seed))
-        lessons.append(build_lesson(history, profile_history(history, BagEncoder())))
+        lessons.append(build_lesson(history, profile_history(history, BagEncoder()), BagEncoder()))
     return lessons
 
 
@@ -104,24 +106,40 @@ def test_a_ranker_of_other_features_is_refused(ranker: Ranker, tmp_path: Path) -
 def test_the_threshold_is_the_lowest_that_keeps_the_precision() -> None:
     probabilities = np.linspace(1, 0, 101)
     truth = np.arange(101) < 45
-    threshold = choose_threshold(probabilities, truth, np.ones(101), target=0.9)
+    threshold = choose_threshold(probabilities, truth, target=0.9)
     assert truth[probabilities >= threshold].mean() >= 0.9
     assert truth[probabilities >= threshold - 0.011].mean() < 0.9
 
 
-def test_a_report_that_stands_for_many_weighs_as_many() -> None:
-    probabilities = np.linspace(1, 0, 101)
-    truth = np.arange(101) % 30 != 29
-    alike = choose_threshold(probabilities, truth, np.ones(101), target=0.9)
-    weighed = choose_threshold(probabilities, truth, np.where(truth, 1.0, 9.0), target=0.9)
-    assert alike < weighed
-
-
 def test_nothing_is_flagged_where_too_few_were_right() -> None:
     few = np.linspace(1, 0, 20)
-    assert choose_threshold(few, np.ones(20, dtype=np.bool_), np.ones(20)) == 1.0
+    assert choose_threshold(few, np.ones(20, dtype=np.bool_)) == 1.0
     many = np.linspace(1, 0, 200)
-    assert choose_threshold(many, np.zeros(200, dtype=np.bool_), np.ones(200)) == 1.0
+    assert choose_threshold(many, np.zeros(200, dtype=np.bool_)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("said", "teaches"),
+    [
+        ({"is_bug": False, "settled": True}, False),
+        ({"is_bug": True, "settled": False}, False),
+        ({"is_bug": True, "settled": True}, True),
+    ],
+)
+def test_a_near_repetition_that_nobody_linked_teaches_only_where_it_is_a_bug_of_its_own(
+    said: dict[str, Any], *, teaches: bool, lessons: list[Lesson], ranker: Ranker
+) -> None:
+    place = list_features().index("title_shared")
+    near = []
+    for each in lessons[0].comparisons[30:90]:
+        features = each.features.copy()
+        features[0, place] = 1
+        near.append(replace(each, features=features, right=np.zeros_like(each.right), **said))
+    first = replace(lessons[0], comparisons=[*lessons[0].comparisons, *near])
+    again = train_ranker([first, lessons[1]], QUICK)
+    asked = lessons[0].comparisons[40].features
+    assert np.array_equal(again.rank(asked).scores, ranker.rank(asked).scores)
+    assert np.array_equal(again.rank(asked).probabilities, ranker.rank(asked).probabilities) is not teaches
 
 
 def test_others_are_no_duplicates_and_stand_for_all_of_them(tmp_path: Path) -> None:
@@ -130,5 +148,5 @@ def test_others_are_no_duplicates_and_stand_for_all_of_them(tmp_path: Path) -> N
     assert len(chosen) == 50
     assert not set(chosen) & set(history.queries)
     assert chosen == sorted(chosen) == choose_others(history, 50)
-    lesson = build_lesson(history, profile_history(history, None), others=50)
+    lesson = build_lesson(history, profile_history(history, None), None, others=50)
     assert lesson.others_weight == pytest.approx((len(history) - len(history.queries)) / 50)

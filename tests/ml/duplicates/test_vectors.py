@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bugflow.ml.duplicates.vectors import BLOCK, VectorRows, shrink
+from bugflow.ml.duplicates.vectors import VectorRows, shrink
 
 N_DIMS = 32
 
@@ -21,7 +21,7 @@ def build_rows(*batches: NDArray[np.float32]) -> VectorRows:
     return rows
 
 
-@pytest.mark.parametrize("count", [1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 17])
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 800])
 def test_products_are_those_of_the_floats_within_a_rounding(count: int) -> None:
     vectors, queries = draw_vectors(count), draw_vectors(3, seed=1)
     products = build_rows(vectors).multiply(queries.T.copy())
@@ -52,6 +52,15 @@ def test_the_mean_is_that_of_all_rows() -> None:
     rows = build_rows(vectors[:100], vectors[100:])
     np.testing.assert_allclose(rows.read_mean(), vectors.mean(axis=0), atol=1e-6)
     assert rows.read_mean().dtype == np.float32
+
+
+def test_products_with_the_mean_are_kept_until_rows_are_added() -> None:
+    vectors = draw_vectors(300)
+    rows = build_rows(vectors[:200])
+    np.testing.assert_allclose(rows.compare_mean(), vectors[:200] @ vectors[:200].mean(axis=0), atol=0.005)
+    assert rows.compare_mean() is rows.compare_mean()
+    rows.extend(vectors[200:])
+    np.testing.assert_allclose(rows.compare_mean(), vectors @ vectors.mean(axis=0), atol=0.005)
 
 
 def test_without_rows_there_is_nothing_to_find() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bugflow.ml.contract import Report
-from bugflow.mlops.registry.versions import ModelType
+from bugflow.mlops.registry.versions import TriageType
 from bugflow.mlops.serving.breaker import Breaker
 from bugflow.mlops.serving.labels import fit_label
 from bugflow.mlops.serving.opinions import Question
@@ -42,7 +42,7 @@ class Clock:
     ],
 )
 def test_a_label_is_said_in_the_projects_words_or_not_at_all(
-    target: ModelType, label: str, possible: tuple[str, ...], meant: str | None
+    target: TriageType, label: str, possible: tuple[str, ...], meant: str | None
 ) -> None:
     assert fit_label(target, label, possible) == meant
 

@@ -38,3 +38,17 @@ class NothingToCompareError(InvalidError):
     def __init__(self) -> None:
         problem = "Give a title or a description to compare with other issues."
         super().__init__(problem, fields=[FieldProblem("title", problem)])
+
+
+class OtherwiseMergedError(ConflictError):
+    """An issue is no longer a duplicate of what the form that undoes it was made for."""
+
+    def __init__(self, key: str, shown: str) -> None:
+        super().__init__(f"{key} is no longer a duplicate of {shown}: somebody changed that meanwhile. Look again.")
+
+
+class NothingToUndoError(ConflictError):
+    """What is to be undone is undone already, was said by somebody else, or never was."""
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing to undo here: it is undone already, or somebody else changed it since.")

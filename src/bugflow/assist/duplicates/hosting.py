@@ -2,46 +2,50 @@
 
 import threading
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import nlargest
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
+import numpy as np
 import structlog
 
 from bugflow.assist.duplicates.known import KnownIssues, make_key
 from bugflow.assist.duplicates.loading import load_known, open_known, sort_out
 from bugflow.assist.duplicates.locking import ReadersAndWriter
+from bugflow.assist.duplicates.rankers import Rankers
 from bugflow.assist.duplicates.reading import (
     Highest,
+    forget_pages,
+    iterate_stamps,
     list_all_links,
     list_changed,
     list_new_links,
-    list_stamps,
     list_written,
     read_highest,
     read_some,
 )
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
-from bugflow.core.errors import BugFlowError
+from bugflow.core.memory import give_back_memory
 from bugflow.ml.contract import Encoder, Report
 from bugflow.ml.duplicates.profiles import Profile, profile_reports
 from bugflow.mlops.serving.breaker import Breaker
 
-if TYPE_CHECKING:
-    from bugflow.ml.duplicates.ranker import Ranker
-
 log = structlog.get_logger()
+
+Result = TypeVar("Result")
 
 OVERLAP = timedelta(seconds=30)
 """So long a transaction may take to commit what it says happened at its beginning; what takes longer is found when all
 is compared."""
-STOPPING_SECONDS = 5.0
+STOPPING_SECONDS, ALL = 5.0, 2**31
 NO_ENCODER = "The encoder is not there or not loaded yet, so reports are compared by their words alone."
 OTHER_ENCODER = "Profiles are being loaded for another encoder; until then reports are compared by their words alone."
 ENCODER_PAUSED = "The encoder has failed several times, so for a while reports are compared by their words alone."
@@ -54,24 +58,26 @@ class HostingOptions:
 
     Attributes:
         enabled: Whether at all.
-        ranker_folder: Of the learned ranking; where there is none, the order is that of the search.
         least_probability: What is less probable is not suggested.
+        at_once: So many reports are compared at once, the others wait: more than a few keep each other busy.
         refresh_seconds: How often it is looked at most what has changed.
         background_seconds: How often it is looked without being asked.
         compare_seconds: How often everything is compared.
         most_taken: Changed issues that are taken over at once while somebody waits, and four times in the background.
+        most_written: Of so many profiles that were written lately the issues are taken over while somebody waits.
         most_read: Of how many issues without a profile the words are read at once, and four times in the background.
         failures: After so many failures in a row the encoder is left alone.
         pause_seconds: For how long.
     """
 
     enabled: bool = True
-    ranker_folder: Path | None = None
     least_probability: float = 0.01
-    refresh_seconds: float = 1.0
+    at_once: int = 2
+    refresh_seconds: float = 0.5
     background_seconds: float = 5.0
     compare_seconds: float = 300.0
     most_taken: int = 500
+    most_written: int = 20
     most_read: int = 50
     failures: int = 5
     pause_seconds: float = 30.0
@@ -85,17 +91,31 @@ class DuplicateHost:
         database: Database,
         options: HostingOptions,
         *,
+        rankers: Rankers | None = None,
         find_encoder: Callable[[], Encoder | None] = lambda: None,
+        ask_for_profiles: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Take what is asked.
+
+        Args:
+            database: Whose issues.
+            options: How they are kept.
+            rankers: Put candidates in order; without them the order is that of the search.
+            find_encoder: Makes the vectors of what is asked.
+            ask_for_profiles: Is called with the encoder's name where issues were loaded that have no vectors of it.
+            clock: In seconds.
+        """
         self.options = options
-        self.ranker: Ranker | None = None
+        self.rankers = rankers or Rankers(lambda: None)
         self._database = database
         self._find_encoder = find_encoder
+        self._ask_for_profiles = ask_for_profiles
         self._clock = clock
         self._breaker = Breaker(failures=options.failures, pause_seconds=options.pause_seconds, clock=clock)
         self._known: KnownIssues | None = None
         self._lock = ReadersAndWriter()
+        self._searchers = ThreadPoolExecutor(options.at_once, thread_name_prefix="bugflow-searching")
         self._refreshing = threading.Lock()
         self._refreshed_at = float("-inf")
         self._since: datetime = utc_now()
@@ -131,6 +151,19 @@ class DuplicateHost:
         with self._lock.reading():
             yield self._known
 
+    def search(self, look: Callable[[KnownIssues], Result]) -> Result | None:
+        """Return what a look at the issues finds, none while they are loading; waits for its turn.
+
+        It is done by one of a few threads: more would keep each other busy, and each thread that handles arrays of
+        all issues keeps memory for them.
+        """
+
+        def work() -> Result | None:
+            with self.read() as known:
+                return None if known is None else look(known)
+
+        return self._searchers.submit(copy_context().run, work).result()
+
     def profile(self, report: Report) -> tuple[Profile, str | None]:
         """Return a report's profile, and why it has no vectors where it has none; may wait for the encoder."""
         encoder, known = self._find_encoder(), self._known
@@ -157,32 +190,26 @@ class DuplicateHost:
     def refresh(self, *, effort: int = 1) -> None:
         """Take over what has changed, unless that was done a moment ago; call it without a connection in hand.
 
+        Who waits for an answer does not wait for another one who is at it.
+
         Args:
-            effort: More than 1 takes over more at once, and also profiles that were written, which nobody waits for:
+            effort: More than 1 takes over more at once, and all profiles that were written instead of the latest few:
                 there may be very many, and an issue is known by its words until then.
         """
         if self._known is None or not self._is_due(effort):
             return
-        with self._refreshing:
+        if not self._refreshing.acquire(blocking=effort > 1):
+            return
+        try:
             known = self._known
             if known is not None and self._is_due(effort):
                 self._take_over(known, effort)
                 self._refreshed_at = self._clock()
+        finally:
+            self._refreshing.release()
 
     def _is_due(self, effort: int) -> bool:
         return effort > 1 or self._clock() - self._refreshed_at >= self.options.refresh_seconds
-
-    def load_ranker(self) -> None:
-        """Load the learned ranking, where there is one; a damaged one is left aside."""
-        folder = self.options.ranker_folder
-        if folder is None or not folder.is_dir():
-            return
-        from bugflow.ml.duplicates.ranker import Ranker  # noqa: PLC0415 -- A second; in the background.
-
-        try:
-            self.ranker = Ranker.load(folder)
-        except BugFlowError as error:
-            log.warning("duplicates_ranker_not_loaded", error=str(error))
 
     def load(self) -> None:
         """Load all issues, and only then forget those from before; until the first time nothing is suggested."""
@@ -199,27 +226,35 @@ class DuplicateHost:
             self._known, self._pending, self._since = known, pending, since
             self._noted, self._written_since = set(), since
             self._marks = deque([(started, highest)])
+        give_back_memory()
 
     def compare(self) -> None:
-        """Note everything that differs from the database, however that came about."""
+        """Note everything that differs from the database, however that came about.
+
+        What changes while that is read counts as different, too, and is read once more.
+        """
+        numbers, stamps = array("q"), array("d")
+        with self._database.snapshot() as session:
+            for number, moment in iterate_stamps(session):
+                numbers.append(number)
+                stamps.append(moment.timestamp())
+            links = list_all_links(session)
+            forget_pages(session)
         with self._refreshing:
             known = self._known
             if known is None:
                 return
-            with self._database.snapshot() as session:
-                stamps, links = list_stamps(session), list_all_links(session)
             present = known.list_links()
-            self._noted |= {number for number, moment in stamps.items() if not known.has(number, moment)}
-            self._noted |= {each for each in links if present.get(each) != links[each]}
-            self._noted |= (set(present) - set(links)) | (known.list_ids() - set(stamps))
+            self._noted |= known.list_differing(np.array(numbers, dtype=np.int64), np.array(stamps, dtype=np.float64))
+            self._noted |= {each for each in links if present.get(each) != links[each]} | (set(present) - set(links))
             self._noted -= self._pending
+        give_back_memory()
 
     def _run(self) -> None:
         compare_at = self._clock() + 2 * OVERLAP.total_seconds()
         while not self._stopping.is_set():
             try:
-                if self._known is None:
-                    self.load_ranker()
+                self.rankers.look()
                 if self._known is None or self._is_outdated(self._known):
                     self._load_aloud()
                 elif self._clock() >= compare_at:
@@ -243,6 +278,8 @@ class DuplicateHost:
                 encoder=known.encoder_name,
                 seconds=round(self._clock() - started, 2),
             )
+            if known.encoder_name and (self._pending or known.count_without_vectors()):
+                self._ask_for_profiles(known.encoder_name)
 
     def _is_outdated(self, known: KnownIssues) -> bool:
         """Whether there is another encoder, or more rows are of texts from before than of those that are."""
@@ -257,7 +294,8 @@ class DuplicateHost:
             wanted = set(self._noted)
             changed = list_changed(session, self._since, above)
             wanted |= {number for number, moment in changed.items() if not known.has(number, moment)}
-            for each in list_written(session, self._written_since) if effort > 1 else ():
+            most = ALL if effort > 1 else self.options.most_written
+            for each in list_written(session, self._written_since, most=most):
                 key = make_key(each.digest, has_vectors=bool(each.encoder) and each.encoder == known.encoder_name)
                 if known.find_key(each.issue_id) != key:
                     wanted.add(each.issue_id)

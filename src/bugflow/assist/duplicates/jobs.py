@@ -1,18 +1,25 @@
 """Telling people what was merged into an issue of theirs, and keeping profiles of issues."""
 
+import time
+from datetime import timedelta
+
 from sqlalchemy.orm import Session
 
+from bugflow.assist.duplicates.encoding import AGAIN_SECONDS
 from bugflow.assist.duplicates.events import IssuesMerged, IssuesUnmerged
 from bugflow.assist.duplicates.profiling import TEXT_FIELDS, Backlog, profile_backlog, profile_issue
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
 from bugflow.core.jobs.definition import job
 from bugflow.core.jobs.execution import Progress
+from bugflow.core.jobs.queue import enqueue
 from bugflow.ml.contract import Encoder
 from bugflow.tracker.issues.events import IssueChanged, IssueReported
 from bugflow.tracker.issues.queries import find_issue
 from bugflow.tracker.notifications.audience import keep_those_who_see, list_watcher_ids
 from bugflow.tracker.notifications.service import Happening, notify
+
+LONGEST_KEY = 200
 
 
 @job(on=IssuesMerged)
@@ -62,8 +69,27 @@ def profile_changed(database: Database, event: IssueChanged, encoder: Encoder | 
 @job(schedule="*/10 * * * *")
 def profile_others(database: Database, encoder: Encoder | None, progress: Progress) -> None:
     """Keep the profiles of issues that have none: imported ones, and all after another encoder was chosen."""
+    started = time.monotonic()
 
     def tell(backlog: Backlog) -> None:
-        progress(min(backlog.seen / max(backlog.total, 1), 1.0), f"{backlog.written} profiles written")
+        rate = backlog.written / max(time.monotonic() - started, 1e-3)
+        done = f"{backlog.written} profiles written, {rate:.0f} a second"
+        progress(min(backlog.seen / max(backlog.total, 1), 1.0), done)
 
     profile_backlog(database, encoder, tell=tell)
+
+
+def ask_for_profiles(database: Database, encoder_name: str) -> None:
+    """Have the missing profiles written soon, however many processes ask within a minute.
+
+    Not at once: a worker looks once a minute whether there is an encoder by now.
+    """
+    now = utc_now()
+    with database.transaction() as session:
+        enqueue(
+            session,
+            profile_others,
+            now=now,
+            due_at=now + timedelta(seconds=AGAIN_SECONDS),
+            unique_key=f"profile_others@{now:%Y-%m-%dT%H:%M}@{encoder_name}"[:LONGEST_KEY],
+        )

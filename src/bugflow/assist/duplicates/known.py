@@ -126,9 +126,28 @@ class KnownIssues:
         row = self.index.find_row(issue_id)
         return None if row is None else int(self._keys.view()[row])
 
+    def count_without_vectors(self) -> int:
+        """Return how many issues are known by their words alone."""
+        keys, alive = self._keys.view(), self.index.alive
+        n_rows = min(len(keys), len(alive))
+        return int(np.count_nonzero(alive[:n_rows] & (keys[:n_rows] & 1 == 0)))
+
     def list_ids(self) -> set[int]:
         """Return the numbers of all issues."""
         return {int(each) for each in self.index.identities[self.index.alive]}
+
+    def list_differing(self, numbers: NDArray[np.int64], stamps: NDArray[np.float64]) -> set[int]:
+        """Return which issues are not known as they are, or known though they are no more.
+
+        Args:
+            numbers: Of all issues that there are.
+            stamps: When each was last changed, in seconds since 1970; shape of `numbers`.
+        """
+        rows = np.array([-1 if row is None else row for row in map(self.index.find_row, numbers.tolist())], dtype=int)
+        same = rows >= 0
+        same[same] = self._stamps.view()[rows[same]] == stamps[same]
+        gone = np.setdiff1d(self.index.identities[self.index.alive], numbers)
+        return {*numbers[~same].tolist(), *gone.tolist()}
 
     def add(self, issues: Sequence[Known]) -> None:
         """Add issues, or replace what was known of them."""
@@ -149,10 +168,7 @@ class KnownIssues:
         row = self.index.find_row(state.issue_id)
         if row is None:
             return
-        filed = state.filed
-        self.index.close(state.issue_id, filed.closed)
-        self.index.codes[row] = self.index.encode_fields(filed.fields, learn=True)
-        self.index.created[row] = filed.created
+        self.index.refile(state.issue_id, state.filed)
         self._projects.view()[row] = state.project_id
         self._reporters.view()[row] = state.reporter_id
         self._assignees.view()[row] = state.assignee_id or NOBODY
@@ -198,12 +214,8 @@ class KnownIssues:
         while fresh:
             seen |= fresh
             fresh = {source for each in fresh for source in self._sources.get(each, ())} - seen
-        groups = self.index.groups
         for each in seen:
-            row = self.index.find_row(each)
-            if row is not None:
-                named = self.index.find_row(self.find_canonical(each))
-                groups[row] = row if named is None else named
+            self.index.assign(each, self.find_canonical(each))
 
     def mask(self, sight: Sight) -> NDArray[np.bool_]:
         """Return which rows a viewer may see; the database has the last word. Shape (rows,)."""

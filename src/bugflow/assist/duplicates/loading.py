@@ -12,6 +12,7 @@ from bugflow.assist.duplicates.reading import (
     Found,
     KeptProfile,
     find_latest,
+    forget_pages,
     is_certain,
     list_all_links,
     read_batch,
@@ -78,6 +79,7 @@ def load_known(database: Database, known: KnownIssues) -> Iterator[frozenset[int
         with database.snapshot() as session:
             issues = read_batch(session, after, most=LOADED_AT_ONCE)
             texts = read_texts(session, [state.issue_id for state, kept in issues if not is_certain(state, kept)])
+            forget_pages(session)
         if not issues:
             break
         news = sort_out(known, Found(issues, texts), most_read=0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from bugflow.assist.duplicates.known import IssueState, Sight
@@ -32,6 +32,7 @@ _STATE = (
     Issue.resolved_at,
     Issue.closed_at,
 )
+READ_AT_ONCE = 1_000
 _KEPT = (IssueProfile.encoder, IssueProfile.digest, IssueProfile.issue_updated_at, IssueProfile.profile)
 _LINK = select(IssueRelation.source_id, IssueRelation.target_id).where(IssueRelation.kind == DUPLICATE_OF)
 
@@ -39,11 +40,15 @@ _LINK = select(IssueRelation.source_id, IssueRelation.target_id).where(IssueRela
 _ISSUES = select(*_STATE, *_KEPT).outerjoin(IssueProfile, IssueProfile.issue_id == Issue.id)
 _BATCH = _ISSUES.where(Issue.id > bindparam("after")).order_by(Issue.id).limit(bindparam("most"))
 _SOME = _ISSUES.where(Issue.id.in_(bindparam("issues", expanding=True))).order_by(Issue.id)
+_FORGET = text("PRAGMA shrink_memory")
 _STAMPS = select(Issue.id, Issue.updated_at)
 _CHANGED = _STAMPS.where(Issue.updated_at >= bindparam("since"))
 _NEW = _STAMPS.where(Issue.id > bindparam("above"))
-_WRITTEN = select(IssueProfile.issue_id, IssueProfile.encoder, IssueProfile.digest).where(
-    IssueProfile.written_at >= bindparam("since")
+_WRITTEN = (
+    select(IssueProfile.issue_id, IssueProfile.encoder, IssueProfile.digest)
+    .where(IssueProfile.written_at >= bindparam("since"))
+    .order_by(IssueProfile.written_at.desc())
+    .limit(bindparam("most"))
 )
 _NEW_LINKS = _LINK.where(IssueRelation.id > bindparam("above"))
 _LINKS_OF = _LINK.where(IssueRelation.source_id.in_(bindparam("issues", expanding=True)))
@@ -136,9 +141,9 @@ def list_changed(session: Session, since: datetime, above: Highest) -> dict[int,
     return {row[0]: row[1] for rows in (changed, new) for row in rows}
 
 
-def list_written(session: Session, since: datetime) -> list[Written]:
-    """Return which profiles were written since a moment."""
-    return [Written(*row) for row in session.execute(_WRITTEN, {"since": since})]
+def list_written(session: Session, since: datetime, *, most: int) -> list[Written]:
+    """Return which profiles were written since a moment, the latest first."""
+    return [Written(*row) for row in session.execute(_WRITTEN, {"since": since, "most": most})]
 
 
 def list_new_links(session: Session, above: Highest) -> dict[int, int]:
@@ -151,15 +156,22 @@ def list_all_links(session: Session) -> dict[int, int]:
     return {row[0]: row[1] for row in session.execute(_LINK)}
 
 
-def list_stamps(session: Session) -> dict[int, datetime]:
-    """Return all issues, and when each was last changed."""
-    return {row[0]: row[1] for row in session.execute(_STAMPS)}
+def iterate_stamps(session: Session) -> Iterator[tuple[int, datetime]]:
+    """Yield all issues, and when each was last changed."""
+    for row in session.execute(_STAMPS, execution_options={"yield_per": READ_AT_ONCE}):
+        yield row[0], row[1]
 
 
 def find_latest(session: Session) -> tuple[str, str] | None:
     """Return the profile with vectors that was written last, and whose vectors they are."""
     row = session.execute(_LATEST).first()
     return None if row is None else (row[0], row[1])
+
+
+def forget_pages(session: Session) -> None:
+    """Have the connection to SQLite keep no pages: each keeps up to 64 MB, and nobody reads all profiles twice."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(_FORGET)
 
 
 def read_sight(session: Session, viewer: Actor) -> Sight:

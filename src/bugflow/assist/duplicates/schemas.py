@@ -24,6 +24,7 @@ class EvidenceReason(BaseModel):
         description="Such as `word`, `sentence` or `frame`."
     )
     what: ShortText
+    yours: ShortText | None = Field(default=None, description="What the issue itself says, where that is another text.")
     weight: float | None = Field(default=None, allow_inf_nan=False)
 
 

@@ -1,8 +1,9 @@
 """Suggests older issues that may be the same bug: read first, thought about without a connection, read again."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 
 import numpy as np
 import structlog
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from bugflow.assist.duplicates.errors import NothingToCompareError
 from bugflow.assist.duplicates.hosting import DuplicateHost
 from bugflow.assist.duplicates.known import KnownIssues, Sight, build_fields
+from bugflow.assist.duplicates.meanwhile import LOADING, find_meanwhile
 from bugflow.assist.duplicates.packing import ProfileDamagedError
 from bugflow.assist.duplicates.profiling import IssueText, read_kept
 from bugflow.assist.duplicates.queries import list_rejected
@@ -102,7 +104,7 @@ class Thought:
     """What was found before the database is asked again."""
 
     matches: list[Match] = field(default_factory=list)
-    telling: TellingWords = field(default_factory=lambda: TellingWords({}, ()))
+    telling: TellingWords = field(default_factory=TellingWords)
 
 
 def read_draft(session: Session, actor: Actor, ask: PreviewAsk) -> Sought:
@@ -156,23 +158,28 @@ def _find_kept(session: Session, text: IssueText) -> tuple[Profile, str] | None:
 
 def suggest(host: DuplicateHost, database: Database, actor: Actor, sought: Sought, *, most: int) -> SuggestionsRead:
     """Return what may be the same bug; call it without a database connection in hand."""
-    host.refresh()
-    if not host.is_ready:
+    if not host.options.enabled:
         return SuggestionsRead(ready=False, note=None, suggestions=[])
-    profile, note = _profile(host, sought)
-    with host.read() as known:
-        thought = Thought() if known is None else _think(host, known, sought, profile)
+    host.refresh()
+    ready, thought = host.is_ready, Thought()
+    note: str | None = LOADING
+    if ready:
+        profile, note = _profile(host, sought)
+        thought = host.search(lambda known: _think(host, known, sought, profile)) or thought
     with database.snapshot() as session:
+        if not ready:
+            found = find_meanwhile(session, actor, sought.text, left_out=sought.left_out)
+            thought = Thought([Match(*each, None, flagged=False, meaning=0, frames=0) for each in found])
         numbers = {each for match in thought.matches for each in (match.issue_id, match.canonical_id)}
         issues = list(session.scalars(select(Issue).where(Issue.id.in_(numbers), visible_to(actor)))) if numbers else []
         views = {view.issue.id: view for view in view_issues(session, issues)}
     learned = any(match.probability is not None for match in thought.matches)
-    suggestions = [
+    suggestions = (
         _describe(match, views, reasons)
         for match, reasons in _explain(thought, views, sought)
-        if learned or match.meaning >= NEAR or _is_alike(reasons)
-    ]
-    return SuggestionsRead(ready=True, note=note, suggestions=suggestions[:most])
+        if learned or not ready or match.meaning >= NEAR or _is_alike(reasons)
+    )
+    return SuggestionsRead(ready=ready, note=note, suggestions=list(islice(suggestions, most)))
 
 
 def _is_alike(reasons: Sequence[SharedThing]) -> bool:
@@ -203,7 +210,7 @@ def _think(host: DuplicateHost, known: KnownIssues, sought: Sought, profile: Pro
     if not len(found.rows):
         return Thought()
     matches = _collapse(known, own, sought.left_out, _rank(host, known, query, found))
-    return Thought(matches, read_telling(known.index, sought.text.report) if matches else TellingWords({}, ()))
+    return Thought(matches, read_telling(known.index, sought.text.report) if matches else TellingWords())
 
 
 def _rank(
@@ -212,7 +219,10 @@ def _rank(
     """Return issues, the best first: number, probability, whether it is flagged, cosine, shared trace."""
     ids = known.index.identities[found.rows]
     order, probabilities, threshold = np.arange(len(ids)), None, 1.0
-    ranker = host.ranker if query.profile.text is not None else None  # It has learned with vectors alone.
+    compared = np.count_nonzero(found.meaning) * 2 > len(ids)  # After an import most issues have no vectors yet.
+    if not compared:
+        query = replace(query, profile=Profile(query.profile.words))
+    ranker = host.rankers.choose(with_vectors=bool(compared))
     if ranker is not None:
         try:
             ranking = ranker.rank(compute_features(known.index, query, found))
@@ -225,7 +235,7 @@ def _rank(
         probability = None if probabilities is None else float(probabilities[place])
         if probability is not None and probability < host.options.least_probability:
             continue
-        flagged = probability is not None and probability >= threshold
+        flagged = probability is not None and probability >= threshold and query.filed.is_bug
         best.append((int(ids[place]), probability, flagged, float(found.meaning[place]), float(found.frames[place])))
     return best
 
@@ -289,7 +299,7 @@ def _describe(match: Match, views: dict[int, IssueView], reasons: Sequence[Share
             "probability": None if match.probability is None else round(match.probability, DIGITS),
             "flagged": match.flagged,
             "label": _label(shown),
-            "reasons": [SuggestionReason(kind=each.kind, what=each.what) for each in reasons],
+            "reasons": [SuggestionReason(kind=each.kind, what=each.what, yours=each.yours) for each in reasons],
         }
     )
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from bugflow.assist.duplicates.reasons import ReasonKind
 from bugflow.assist.intake.schemas import ShortName
 from bugflow.tracker.accounts.schemas import NO_NUL
 from bugflow.tracker.issues.vocabulary import Status
@@ -39,8 +40,12 @@ class PreviewAsk(BaseModel):
 class SuggestionReason(BaseModel):
     """What speaks for two reports being the same bug; may be sent back as evidence of a merge."""
 
-    kind: Literal["word", "frame", "field"]
-    what: str = Field(description="A word or trace place that both have, or a field and its value; plain text.")
+    kind: ReasonKind
+    what: str = Field(
+        description="A word or trace place that both have, a field and its value, or that sentence of the older one "
+        "which is most like one of yours; plain text."
+    )
+    yours: str | None = Field(default=None, description="Your sentence, where the reason is a sentence.")
 
 
 class SuggestionRead(BaseModel):

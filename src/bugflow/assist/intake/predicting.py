@@ -9,7 +9,7 @@ from bugflow.assist.intake.prediction_schemas import PredictionRead
 from bugflow.assist.intake.service import choose_project
 from bugflow.assist.intake.titles import derive_title
 from bugflow.ml.contract import Report
-from bugflow.mlops.registry.versions import ModelType
+from bugflow.mlops.registry.versions import TriageType
 from bugflow.mlops.serving.host import ModelHost
 from bugflow.mlops.serving.opinions import OFF, Opinion, Question
 from bugflow.mlops.serving.rules import judge_by_rules
@@ -106,7 +106,7 @@ def predict(models: ModelHost, case: Case, *, explain: bool) -> PredictionRead:
 
 
 def _choose_label(
-    report: Report, target: ModelType, labels: Sequence[str], opinions: dict[ModelType, Opinion]
+    report: Report, target: TriageType, labels: Sequence[str], opinions: dict[TriageType, Opinion]
 ) -> str | None:
     """Return the best guess; where there is none, the milder of the middle severities, or the first team."""
     if not labels:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bugflow.assist.duplicates.suggestion_schemas import SuggestionsRead
 from bugflow.assist.intake.schemas import Description, ShortName
-from bugflow.mlops.registry.versions import ModelType
+from bugflow.mlops.registry.versions import TriageType
 from bugflow.mlops.serving.opinions import Band, Ground, Opinion
 from bugflow.tracker.search.similar import SimilarIssue
 
@@ -126,7 +126,7 @@ class PredictionRead(BaseModel):
 
     severity: str | None = Field(description="The best guess; null only where the project has no severities.")
     team: str | None = Field(description="The best guess; null only where the project has no teams.")
-    predictions: dict[ModelType, FieldPrediction] = Field(description="By field, what is thought and why.")
+    predictions: dict[TriageType, FieldPrediction] = Field(description="By field, what is thought and why.")
     similar: list[SimilarRead] = Field(description="Past bugs that share two rare words, the nearest first.")
     duplicates: SuggestionsRead | None = Field(
         default=None, description="Older issues that may be the same bug; null where they were not asked for."
@@ -138,7 +138,7 @@ class PredictionRead(BaseModel):
         *,
         severity: str | None,
         team: str | None,
-        opinions: dict[ModelType, Opinion],
+        opinions: dict[TriageType, Opinion],
         similar: Sequence[SimilarIssue],
     ) -> Self:
         """Return predictions as the API shows them."""

@@ -99,8 +99,8 @@ def _score_meaning(index: ReportIndex, profile: Profile) -> tuple[Scores, Scores
         nothing = np.zeros(len(index), dtype=np.float32)
         return nothing, nothing
     mean = index.texts.read_mean()
-    both = index.texts.multiply(np.column_stack([profile.text, mean]))[: len(index)]
-    near, common = both[:, 0], both[:, 1]
+    near = index.texts.multiply(profile.text[:, None])[: len(index), 0]
+    common = index.texts.compare_mean()[: len(near)]  # A thread may have added some meanwhile.
     length = float(mean @ mean)
     own = float(profile.text @ mean)
     away = np.sqrt(np.maximum(1 - 2 * common + length, 1e-6) * max(1 - 2 * own + length, 1e-6))

@@ -24,7 +24,7 @@ COMPARED = 10
 """Methods are compared by Recall at this cut."""
 NOT_FOUND = 1_000_000
 OTHERS = 2_000
-"""Reports that are no known duplicate, on which the flag is tried as well, at most so many."""
+"""Reports that nobody called a duplicate, on which the flag is tried as well, at most so many."""
 
 Ranks = NDArray[np.int64]
 BASELINES: Mapping[str, Callable[[Moment], NDArray[np.float32]]] = {
@@ -70,13 +70,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Flag:
-    """How good the flag "same bug" is.
+    """How good the flag "same bug" is; only bugs are flagged.
 
     Attributes:
         precision: Of the duplicates that were flagged, the share for which the right one was; none where nothing was.
         recall: Of all duplicates, the share for which the right one was flagged.
         lowest_precision: Of all reports that were flagged, the share that is known to be the same bug. A lower bound:
-            a report that nobody has linked counts as wrong, also where it repeats an older one word for word.
+            a report that nobody has linked counts as wrong, also where it repeats an older one word for word. What
+            somebody called a duplicate of something unknown is left out.
         flagged: How many reports that were tried were flagged.
     """
 
@@ -167,12 +168,12 @@ def evaluate(
         if asked:
             seconds[OURS] += time.perf_counter() - started
             ranks[OURS].append(rank)
-        flags.note(probability, is_right=is_right, is_duplicate=asked)
+        flags.note(probability if moment.query.filed.is_bug else 0.0, is_right=is_right, is_duplicate=asked)
         tell((done + 1) / len(rows))
     trials = tuple(Trial(name, np.array(each, dtype=np.int64), seconds[name]) for name, each in ranks.items())
     ours = trials[-1].ranks < COMPARED
     p_values = {each.method: compare_paired(ours, each.ranks < COMPARED) for each in trials[:-1]}
-    weight = (len(history) - len(queries)) / max(len(others), 1)
+    weight = (len(history) - len(queries | history.doubtful)) / max(len(others), 1)
     return Evaluation(len(history), trials, _find_same_titles(history), flags.summarise(weight), p_values)
 
 

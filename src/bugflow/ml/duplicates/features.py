@@ -1,6 +1,7 @@
 """What a ranker looks at: how a report and each of its candidates compare, in numbers without a tracker's own scale."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,7 @@ def _compare_words(index: ReportIndex, query: Query, found: Candidates) -> Itera
         if name in {"all", "code"}:
             yield f"{name}_mass", mass
     my_title, in_title = parts["title"]
+    yield from _compare_missed(_Shared(shared, at, owners, weights, n), own, my_title, in_title)
     yield "title_in_all", add_up(share(my_title)) / max(own[my_title].sum(), 1e-6)
     yield "its_title_found", add_up(shared & in_title) / np.maximum(add_up(in_title), 1e-6)
     rarest = np.zeros(n)
@@ -100,6 +102,50 @@ def _compare_words(index: ReportIndex, query: Query, found: Candidates) -> Itera
     yield "rarest", rarest / max(most, 1e-6)
     rare = shared & (weights > RARE * most)
     yield "rare", np.log1p(np.bincount(owners[rare], minlength=n).astype(np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """The candidates' terms one after the other.
+
+    Attributes:
+        found: Which of them the report has; shape (terms,).
+        at: Where those stand among the report's; shape (found terms,).
+        owners: Whose each is; shape (terms,).
+        weights: How much each tells; shape (terms,).
+        n: How many candidates there are.
+    """
+
+    found: NDArray[np.bool_]
+    at: NDArray[np.int64]
+    owners: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    n: int
+
+
+def _compare_missed(
+    shared: _Shared, own: NDArray[np.float64], my_title: NDArray[np.bool_], in_title: NDArray[np.bool_]
+) -> Iterator[tuple[str, Column]]:
+    """Look at what only one of the titles says: reports that differ in one telling word are mostly two bugs.
+
+    "Android: sort rows" and "iOS: sort rows" share nearly all, as do the tests of two modules that fail alike.
+    """
+    n, owners = shared.n, shared.owners[shared.found]
+    mine = np.flatnonzero(my_title)
+    for name, chosen in (("", slice(None)), ("_in_title", in_title[shared.found])):
+        has = np.zeros((n, len(own)), dtype=np.bool_)
+        has[owners[chosen], shared.at[chosen]] = True
+        missed = np.where(has[:, mine], 0, own[mine])
+        yield f"missed{name}", missed.max(axis=1, initial=0)
+        yield f"missed{name}_count", np.count_nonzero(missed, axis=1).astype(np.float64)
+    in_my_title = np.zeros(len(shared.found), dtype=np.bool_)
+    in_my_title[shared.found] = my_title[shared.at]
+    for name, known in (("", shared.found), ("_in_title", in_my_title)):
+        extra = in_title & ~known
+        heaviest = np.zeros(n)
+        np.maximum.at(heaviest, shared.owners[extra], shared.weights[extra])
+        yield f"extra{name}", heaviest
+        yield f"extra{name}_count", np.bincount(shared.owners[extra], minlength=n).astype(np.float64)
 
 
 def _compare_sets(index: ReportIndex, query: Query, found: Candidates) -> Iterator[tuple[str, Column]]:
@@ -193,6 +239,7 @@ _NAMES: tuple[str, ...] = (
     *("meaning", "title_meaning", "title_in_text", "text_in_title", "both_meanings", "words"),
     *("title_words", "title_shared", "prose_found", "prose_shared", "code_found", "code_shared", "code_mass"),
     *("all_found", "shared", "all_mass", "title_in_all", "its_title_found", "rarest", "rare"),
+    *(f"{side}{where}{how}" for side in ("missed", "extra") for where in ("", "_in_title") for how in ("", "_count")),
     *("pairs", "versions", "frames"),
     *(f"{name}_{how}" for name in _COMPARED for how in ("rank", "behind", "ahead", "standing")),
     *("days", "closed", "days_closed", "between", "age"),

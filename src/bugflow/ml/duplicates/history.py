@@ -26,6 +26,8 @@ KINDS: dict[str, Callable[[Path], pl.LazyFrame]] = {
     ".ndjson": partial(pl.scan_ndjson, infer_schema_length=None),
 }
 """Read as a whole before it is decided what a column holds: the first hundred reports may name no duplicate."""
+FIXED = ("fixed", "done", "complete", "completed", "implemented", "resolved", "delivered")
+"""How trackers say that a report was worked on by itself."""
 UNRESOLVED = "link-unresolved"
 """Says in the column `duplicate_source` that nobody has confirmed the link."""
 LETTER = r"[^\W_]"
@@ -64,6 +66,8 @@ class History:
         filed: When, and with which fields.
         clusters: By which row each one's cluster is named: its oldest; shape (reports,).
         links: Which are known to be the same bug, and from when on.
+        doubtful: Rows of reports that somebody called duplicates, but of what the file does not tell.
+        settled: Rows of reports without a link that were fixed by themselves, and so are bugs of their own.
     """
 
     names: tuple[str, ...]
@@ -71,6 +75,8 @@ class History:
     filed: tuple[Filed, ...]
     clusters: NDArray[np.int64]
     links: tuple[Link, ...]
+    doubtful: frozenset[int] = frozenset()
+    settled: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         """Return how many reports there are."""
@@ -97,7 +103,7 @@ def read_history(path: Path) -> History:
 
     Args:
         path: Parquet, CSV or JSON lines with `issue_id`, `title`, `created_at`, `duplicate_of`; optional are
-            `description`, `resolved_at`, `duplicate_source` and the fields of the index.
+            `description`, `resolution`, `resolved_at`, `duplicate_source` and the fields of the index.
 
     Raises:
         HistoryError: The file cannot be read, lacks a column or has no duplicates.
@@ -106,13 +112,49 @@ def read_history(path: Path) -> History:
     names = frame["issue_id"].to_list()
     rows = {name: row for row, name in enumerate(names)}
     filed = tuple(_read_filed(frame))
-    pairs = list(_read_pairs(frame, rows))
-    clusters = _join(len(names), pairs)
-    if not pairs:
+    links = [_link(one, other, filed) for one, other in _read_pairs(frame, rows)]
+    if not links:
         raise HistoryError(path, "no report names another one of the file as its duplicate.")
-    links = tuple(sorted((_link(one, other, filed) for one, other in pairs), key=lambda each: each.known))
-    reports = _hide_names(list(_read_reports(frame)), names, clusters)
-    return History(tuple(names), tuple(reports), filed, clusters, links)
+    doubtful, settled = _sort_unlinked(frame)
+    return build_history(names, list(_read_reports(frame)), filed, links, doubtful=doubtful, settled=settled)
+
+
+def _sort_unlinked(frame: pl.DataFrame) -> tuple[set[int], set[int]]:
+    """Return the rows of what is called a duplicate, and of what was fixed by itself."""
+    resolutions = frame["resolution"] if "resolution" in frame.columns else [None] * len(frame)
+    doubtful, settled = set(), set()
+    for row, (target, resolution) in enumerate(zip(frame["duplicate_of"], resolutions, strict=True)):
+        said = str(resolution or "").strip().lower()
+        if target or "duplicate" in said:
+            doubtful.add(row)
+        elif said in FIXED:
+            settled.add(row)
+    return doubtful, settled
+
+
+def build_history(
+    names: Sequence[str],
+    reports: Sequence[Report],
+    filed: Sequence[Filed],
+    links: Iterable[Link],
+    *,
+    doubtful: Collection[int] = (),
+    settled: Collection[int] = (),
+) -> History:
+    """Return the history of reports, the oldest first, in which those that are linked do not name each other."""
+    known = tuple(sorted(links, key=lambda each: each.known))
+    clusters = _join(len(names), [(each.older, each.newer) for each in known])
+    hidden = _hide_names(list(reports), names, clusters)
+    linked = {row for each in known for row in (each.older, each.newer)}
+    return History(
+        tuple(names),
+        tuple(hidden),
+        tuple(filed),
+        clusters,
+        known,
+        frozenset(doubtful).difference(linked),
+        frozenset(settled).difference(linked),
+    )
 
 
 def _read_frame(path: Path) -> pl.DataFrame:

@@ -14,6 +14,8 @@ from bugflow.ml.duplicates.vectors import VectorRows
 
 FIELDS = ("project", "component", "issue_type", "priority", "reporter")
 """What two reports may agree in."""
+BUGS = ("bug", "defect", "incident", "crash", "regression")
+"""What the names of types have that are bugs."""
 NEVER = np.inf
 
 
@@ -30,6 +32,12 @@ class Filed:
     created: float
     closed: float = NEVER
     fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_bug(self) -> bool:
+        """Whether it is a bug, as far as its type says: tasks and stories that repeat each other are no duplicates."""
+        said = self.fields.get("issue_type", "").lower()
+        return not said or any(each in said for each in BUGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +149,18 @@ class ReportIndex:
         """Return a report's row."""
         return self._rows.get(identity)
 
-    def close(self, identity: int, closed: float) -> None:
-        """Note when a report was closed; infinite means that it is open.
+    def refile(self, identity: int, filed: Filed) -> None:
+        """Change what is known of a report beside its text.
 
         Raises:
             KeyError: It is not in the index.
         """
-        self._closed.view()[self._rows[identity]] = closed
+        row = self._rows[identity]
+        if self._created.view()[row] != filed.created:
+            self._created.view()[row] = filed.created
+            self._changes += 1
+        self._closed.view()[row] = filed.closed
+        self._codes.view()[row] = self.encode_fields(filed.fields, learn=True)
 
     def remove(self, identity: int) -> None:
         """Find a report no more; its duplicates stay a group."""
@@ -165,6 +178,15 @@ class ReportIndex:
         groups = self._groups.view()
         row, into = self._rows[identity], self._rows[canonical]
         groups[groups == groups[row]] = groups[into]
+
+    def assign(self, identity: int, canonical: int) -> None:
+        """Put one report into the group that another one names, into its own where that is not in the index.
+
+        Unlike `join`, the others of its group stay where they are; what is not in the index is left alone.
+        """
+        row = self._rows.get(identity)
+        if row is not None:
+            self._groups.view()[row] = self._rows.get(canonical, row)
 
     def list_moments(self) -> NDArray[np.float64]:
         """Return when those that are alive were filed, in seconds since 1970, ascending; kept until that changes."""

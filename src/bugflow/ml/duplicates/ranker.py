@@ -14,6 +14,8 @@ from bugflow.ml.duplicates.features import Features, list_features
 RANKING, JUDGING, DESCRIPTION = "ranking.txt", "judging.txt", "ranker.json"
 JUDGED = 10
 """Candidates of a report, the best first, whose probability is learned and told."""
+STANDING_SIGNS = (1, 1, 0)
+"""Of what `join_standing` adds: a higher score, and to be further ahead, speak for the same bug."""
 
 Scores = NDArray[np.float64]
 

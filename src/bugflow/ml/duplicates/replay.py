@@ -40,6 +40,8 @@ class Comparison:
         groups: What of them was known to be the same bug; shape (candidates,).
         features: Shape (candidates, features).
         right: Whether each is the same bug as the report; shape (candidates,).
+        settled: Whether the report is known to be a bug of its own, where none is right.
+        is_bug: Whether the report is a bug at all.
     """
 
     row: int
@@ -47,6 +49,8 @@ class Comparison:
     groups: NDArray[np.int64]
     features: Features
     right: NDArray[np.bool_]
+    settled: bool = False
+    is_bug: bool = True
 
 
 def replay(history: History, profiles: Sequence[Profile], rows: Sequence[int]) -> Iterator[Moment]:
@@ -80,7 +84,15 @@ def compare(history: History, moment: Moment) -> Comparison | None:
         return None
     features = compute_features(moment.index, moment.query, found)
     right = history.clusters[found.rows] == history.clusters[moment.row]
-    return Comparison(moment.row, found.rows, moment.index.groups[found.rows], features, right)
+    return Comparison(
+        moment.row,
+        found.rows,
+        moment.index.groups[found.rows],
+        features,
+        right,
+        settled=moment.row in history.settled,
+        is_bug=moment.query.filed.is_bug,
+    )
 
 
 def profile_history(

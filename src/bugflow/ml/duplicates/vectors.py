@@ -1,13 +1,14 @@
 """Vectors in a quarter of their size: eight-bit numbers with a scale for each row, searched exactly."""
 
+from threading import Lock
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bugflow.ml.duplicates.growing import GrowingArray
+from bugflow.ml.duplicates.multiplying import multiply
 
 LARGEST = 127
-BLOCK = 256
-"""Rows that are widened at once: they fit into a core's cache, and so this is faster than searching floats."""
 
 Vector = NDArray[np.float32]
 
@@ -20,6 +21,8 @@ class VectorRows:
         self._rows: GrowingArray[np.int8] = GrowingArray(np.int8, n_dims)
         self._scales: GrowingArray[np.float32] = GrowingArray(np.float32)
         self._sum = np.zeros(n_dims, dtype=np.float64)
+        self._common: Vector = np.zeros(0, dtype=np.float32)
+        self._comparing = Lock()
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -43,15 +46,16 @@ class VectorRows:
     def multiply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the products of every row with some vectors of shape (dimensions, vectors): (rows, vectors)."""
         scales = self._scales.view()
-        rows = self._rows.view()[: len(scales)]
-        found = np.empty((len(rows), vectors.shape[1]), dtype=np.float32)
-        wide = np.empty((BLOCK, self.n_dims), dtype=np.float32)
-        for start in range(0, len(rows), BLOCK):
-            some = rows[start : start + BLOCK]
-            np.copyto(wide[: len(some)], some, casting="unsafe")
-            np.dot(wide[: len(some)], vectors, out=found[start : start + BLOCK])
+        found = multiply(self._rows.view()[: len(scales)], vectors)
         found *= scales[:, None]
         return found
+
+    def compare_mean(self) -> Vector:
+        """Return the product of every row with the mean, shape (rows,); kept until rows are added."""
+        with self._comparing:  # Of many threads that ask at once, one works.
+            if len(self._common) != len(self):
+                self._common = self.multiply(self.read_mean()[:, None])[:, 0]
+            return self._common
 
 
 def shrink(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], Vector]:

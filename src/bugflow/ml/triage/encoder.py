@@ -1,7 +1,7 @@
 """What a frozen encoder makes of title and text, and a logistic regression above it: good from a few dozen labels."""
 
-import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from bugflow.ml.artifacts import ArtifactError, read_arrays, read_json, write_arrays, write_json
 from bugflow.ml.contract import Encoder, Probabilities, Reason, Report
 from bugflow.ml.explanation import weigh_omissions
+from bugflow.ml.sentences import split_sentences
 from bugflow.ml.text import clean_report
 
 STRENGTH = 5.0
@@ -20,7 +21,6 @@ LONGEST_RAW, LONGEST_PROSE = 20_000, 320
 """Characters of a description that are cleaned, and of the reporter's words in it that are encoded."""
 MOST_WORDS, MOST_SENTENCES = 12, 6
 """Of title and text, that are left out in turn to see what they count for."""
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 class EncoderClassifier:
@@ -58,8 +58,7 @@ class EncoderClassifier:
     def explain(self, report: Report, label: str, *, most: int = 8) -> tuple[Reason, ...]:
         """Return what the title's words and the text's sentences count for, by leaving each out; encodes once."""
         title, prose = _read(report)
-        words, sentences = title.split()[:MOST_WORDS], [each for each in _SENTENCE.split(prose) if each.strip()]
-        sentences = sentences[:MOST_SENTENCES]
+        words, sentences = title.split()[:MOST_WORDS], list(islice(split_sentences(prose), MOST_SENTENCES))
         texts = [(title, prose)]
         texts += [(" ".join([*words[:at], *words[at + 1 :]]), prose) for at in range(len(words))]
         texts += [(title, prose.replace(sentence, " ", 1)) for sentence in sentences]

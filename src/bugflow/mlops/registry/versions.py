@@ -15,7 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bugflow.mlops.registry.errors import ModelNameError
 
-ModelType = Literal["severity", "team", "component", "priority"]
+TriageType = Literal["severity", "team", "component", "priority"]
+"""What finds a field of a report."""
+ModelType = Literal["severity", "team", "component", "priority", "duplicates"]
+TRIAGE_TYPES: tuple[TriageType, ...] = get_args(TriageType)
 MODEL_TYPES: tuple[ModelType, ...] = get_args(ModelType)
 GLOBAL = "global"
 """The scope of a model that is for every project."""

@@ -9,7 +9,7 @@ from bugflow.ml.contract import Encoder
 from bugflow.ml.encoder import open_encoder
 from bugflow.ml.encoder.sharing import SharedEncoder
 from bugflow.ml.triage.starter import find_starter
-from bugflow.mlops.registry.versions import MODEL_TYPES
+from bugflow.mlops.registry.versions import TRIAGE_TYPES
 from bugflow.mlops.serving.host import ModelHost
 from bugflow.mlops.serving.options import ServingOptions
 
@@ -26,7 +26,7 @@ def build_models(settings: Settings, storage: Storage) -> ModelHost:
         cache_folder=settings.models_folder / "fetched",
         open_encoder=partial(_open_encoder, settings, time.monotonic()),
         find_starter=find_starter if settings.starter_models else lambda _: None,
-        targets=tuple(each for each in MODEL_TYPES if each in wanted),
+        targets=tuple(each for each in TRIAGE_TYPES if each in wanted),
         timeout_seconds=settings.prediction_timeout_seconds,
         queue_seconds=settings.prediction_queue_seconds,
         failures=settings.prediction_failures,

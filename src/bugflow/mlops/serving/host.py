@@ -9,7 +9,7 @@ import structlog
 
 from bugflow.core.storage import Storage
 from bugflow.ml.contract import Report
-from bugflow.mlops.registry.versions import GLOBAL, ModelType
+from bugflow.mlops.registry.versions import GLOBAL, TriageType
 from bugflow.mlops.serving.breaker import Breaker, State
 from bugflow.mlops.serving.judging import ask_model, find_costly_reasons, find_quick_reasons
 from bugflow.mlops.serving.loading import ServedModel
@@ -49,11 +49,11 @@ class Thinking:
     """What has been found out so far about one report; written by one thread, read by another."""
 
     report: Report
-    asked: Mapping[ModelType, tuple[Question, ServedModel]]
-    opinions: dict[ModelType, Opinion] = field(default_factory=dict)
-    said: dict[ModelType, str] = field(default_factory=dict)
-    failed: dict[ModelType, Exception] = field(default_factory=dict)
-    reasons: dict[ModelType, tuple[Ground, ...]] = field(default_factory=dict)
+    asked: Mapping[TriageType, tuple[Question, ServedModel]]
+    opinions: dict[TriageType, Opinion] = field(default_factory=dict)
+    said: dict[TriageType, str] = field(default_factory=dict)
+    failed: dict[TriageType, Exception] = field(default_factory=dict)
+    reasons: dict[TriageType, tuple[Ground, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class ModelHost:
 
     def judge(
         self, report: Report, questions: Sequence[Question], *, scope: str = GLOBAL, explain: bool = True
-    ) -> dict[ModelType, Opinion]:
+    ) -> dict[TriageType, Opinion]:
         """Return what is thought of a report's fields; a field about which neither model nor rules know is left out.
 
         Call it without a database connection in hand: it may take as long as the time-out.
@@ -140,8 +140,8 @@ class ModelHost:
         """
         started = time.perf_counter()
         self._pace.note()
-        found: dict[ModelType, Opinion] = {}
-        asked: dict[ModelType, tuple[Question, ServedModel]] = {}
+        found: dict[TriageType, Opinion] = {}
+        asked: dict[TriageType, tuple[Question, ServedModel]] = {}
         for question in questions:
             because = self._choose(question, scope, asked)
             if because == SWITCHED_OFF:
@@ -154,7 +154,7 @@ class ModelHost:
         return {each.target: found[each.target] for each in questions if each.target in found}
 
     def _choose(
-        self, question: Question, scope: str, asked: dict[ModelType, tuple[Question, ServedModel]]
+        self, question: Question, scope: str, asked: dict[TriageType, tuple[Question, ServedModel]]
     ) -> str | None:
         """Add the model to be asked; return why there is none."""
         breaker = self._breakers.get(question.target)
@@ -170,7 +170,7 @@ class ModelHost:
 
     def _fall_back(
         self,
-        found: dict[ModelType, Opinion],
+        found: dict[TriageType, Opinion],
         question: Question,
         report: Report,
         *,
@@ -180,7 +180,7 @@ class ModelHost:
         if question.target in RULES:
             found[question.target] = judge_by_rules(question, report, because=because, explain=explain)
 
-    def _ask_models(self, thinking: Thinking, found: dict[ModelType, Opinion], *, explain: bool) -> None:
+    def _ask_models(self, thinking: Thinking, found: dict[TriageType, Opinion], *, explain: bool) -> None:
         task = self._workers.submit(lambda task: self._think(thinking, task, explain=explain))
         begun = task.begun.wait(self._options.queue_seconds)
         in_time = begun and task.answered.wait(self._options.timeout_seconds)
@@ -190,7 +190,7 @@ class ModelHost:
         blameless = not begun and self._workers.still_seconds < self._options.timeout_seconds
         self._gather(thinking, found, because=BUSY if blameless else TOO_SLOW, explain=explain)
 
-    def _gather(self, thinking: Thinking, found: dict[ModelType, Opinion], *, because: str, explain: bool) -> None:
+    def _gather(self, thinking: Thinking, found: dict[TriageType, Opinion], *, because: str, explain: bool) -> None:
         """Take what was found out; of those that did not answer, the first was the one to be waited for."""
         opinions, failed, reasons = dict(thinking.opinions), dict(thinking.failed), dict(thinking.reasons)
         blamed = because == BUSY
@@ -211,7 +211,7 @@ class ModelHost:
             why = FAILED if target in failed else because
             self._fall_back(found, question, thinking.report, because=why, explain=explain)
 
-    def _hurry(self, found: dict[ModelType, Opinion], thinking: Thinking, target: ModelType) -> bool:
+    def _hurry(self, found: dict[TriageType, Opinion], thinking: Thinking, target: TriageType) -> bool:
         """Ask those members that answer at once, in the thread that waits; return whether there are any."""
         question, served = thinking.asked[target]
         hurried = served.hurried
@@ -262,17 +262,17 @@ class ModelHost:
         except Exception as error:  # noqa: BLE001 -- The same: an answer without reasons is an answer.
             log.warning("prediction_not_explained", error=str(error), kind=type(error).__name__)
 
-    def _note_success(self, target: ModelType) -> None:
+    def _note_success(self, target: TriageType) -> None:
         if self._breakers[target].note_success():
             log.info("prediction_breaker_closed", target=target)
 
-    def _note_failure(self, target: ModelType, error: Exception | None) -> None:
+    def _note_failure(self, target: TriageType, error: Exception | None) -> None:
         told = "too slow" if error is None else str(error)
         log.warning("prediction_failed", target=target, error=told, kind=type(error).__name__ if error else None)
         if self._breakers[target].note_failure():
             log.error("prediction_breaker_opened", target=target, pause_seconds=self._options.pause_seconds)
 
-    def _count(self, found: Mapping[ModelType, Opinion], seconds: float) -> None:
+    def _count(self, found: Mapping[TriageType, Opinion], seconds: float) -> None:
         if self._observer is None:
             return
         self._observer.observe_predicting(seconds=seconds)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from bugflow.ml.triage.keyword import SEVERITY_MEANINGS
-from bugflow.mlops.registry.versions import ModelType
+from bugflow.mlops.registry.versions import TriageType
 
 
-def fit_label(target: ModelType, label: str, possible: Sequence[str]) -> str | None:
+def fit_label(target: TriageType, label: str, possible: Sequence[str]) -> str | None:
     """Return which of the possible labels is meant, or none.
 
     The same name in any case; otherwise, of severities only, the one that means the same, where just one does. Numbers

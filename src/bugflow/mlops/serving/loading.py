@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bugflow.ml.artifacts import ArtifactError, read_json
 from bugflow.ml.contract import Encoder
 from bugflow.ml.triage.members import QUICK_MEMBERS, WORD_MEMBERS
-from bugflow.mlops.registry.versions import ModelType
+from bugflow.mlops.registry.versions import TriageType
 
 if TYPE_CHECKING:
     from bugflow.ml.triage.model import TriageModel
@@ -45,7 +45,7 @@ class ServedModel:
 
 def load_model(
     folder: Path,
-    target: ModelType,
+    target: TriageType,
     *,
     version: str,
     open_encoder: Callable[[], Encoder],

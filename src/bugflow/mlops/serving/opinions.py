@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bugflow.mlops.registry.versions import ModelType
+from bugflow.mlops.registry.versions import TriageType
 
 Band = Literal["sure", "suggested", "unsure"]
 """Sure enough to fill in; worth showing; neither."""
@@ -16,7 +16,7 @@ KEYWORD, OFF, STARTER = "keyword", "off", "starter"
 class Question:
     """Which field of a report is to be found, and the labels that it can have."""
 
-    target: ModelType
+    target: TriageType
     labels: Sequence[str]
 
 

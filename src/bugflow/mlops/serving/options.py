@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bugflow.ml.contract import Encoder
-from bugflow.mlops.registry.versions import MODEL_TYPES, ModelType
+from bugflow.mlops.registry.versions import TRIAGE_TYPES, TriageType
 
 FindStarter = Callable[[str], Path | None]
 OpenEncoder = Callable[[], Encoder]
@@ -34,7 +34,7 @@ class ServingOptions:
     cache_folder: Path
     open_encoder: OpenEncoder
     find_starter: FindStarter = lambda _: None
-    targets: tuple[ModelType, ...] = MODEL_TYPES
+    targets: tuple[TriageType, ...] = TRIAGE_TYPES
     timeout_seconds: float = 2.0
     failures: int = 5
     pause_seconds: float = 30.0

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from bugflow.ml.contract import Report
 from bugflow.ml.triage.keyword import SEVERITY_RULES, TEAM_RULES, KeywordRules
-from bugflow.mlops.registry.versions import ModelType
+from bugflow.mlops.registry.versions import TriageType
 from bugflow.mlops.serving.labels import fit_label
 from bugflow.mlops.serving.opinions import KEYWORD, Ground, Opinion, Question
 
-RULES: Mapping[ModelType, KeywordRules] = {"severity": SEVERITY_RULES, "team": TEAM_RULES}
+RULES: Mapping[TriageType, KeywordRules] = {"severity": SEVERITY_RULES, "team": TEAM_RULES}
 MOST_REASONS = 8
 
 

@@ -14,7 +14,7 @@ from bugflow.ml.encoder.errors import NotPreparedError
 from bugflow.ml.encoder.sharing import SharedEncoder
 from bugflow.mlops.registry.fetching import fetch_model
 from bugflow.mlops.registry.store import find_current
-from bugflow.mlops.registry.versions import GLOBAL, ModelType, ModelVersion
+from bugflow.mlops.registry.versions import GLOBAL, ModelVersion, TriageType
 from bugflow.mlops.serving.loading import ServedModel, load_model
 from bugflow.mlops.serving.opinions import STARTER
 from bugflow.mlops.serving.options import ServingOptions
@@ -36,7 +36,7 @@ class Slot:
         problem: Of the last attempt, as it was logged, so that it is logged once.
     """
 
-    target: ModelType
+    target: TriageType
     scope: str
     asked_at: float
     served: ServedModel | None = None
@@ -53,7 +53,7 @@ class Shelf:
         storage: Storage,
         options: ServingOptions,
         *,
-        on_change: Callable[[ModelType], None],
+        on_change: Callable[[TriageType], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._storage = storage
@@ -84,13 +84,13 @@ class Shelf:
             self._encoder.close()
             self._encoder = None
 
-    def find(self, target: ModelType, scope: str) -> ServedModel | None:
+    def find(self, target: TriageType, scope: str) -> ServedModel | None:
         """Return the model of a scope, else the one for everybody; one that is not loaded yet will be."""
         own = self._ask(target, scope) if scope != GLOBAL else None
         shared = self._slots.get((target, GLOBAL))
         return own or (shared.served if shared is not None else None)
 
-    def _ask(self, target: ModelType, scope: str) -> ServedModel | None:
+    def _ask(self, target: TriageType, scope: str) -> ServedModel | None:
         slot = self._slots.get((target, scope))
         if slot is None:
             with self._lock:
@@ -167,7 +167,7 @@ class Shelf:
             current = find_current(self._storage, slot.target, slot.scope)
             if current is not None:
                 if slot.name != current.name:
-                    self._put(slot, current.name, self._load(current))
+                    self._put(slot, current.name, self._load(slot.target, current))
                 return
         except Exception:
             if slot.served is None:
@@ -175,9 +175,9 @@ class Shelf:
             raise
         self._use_starter(slot)
 
-    def _load(self, version: ModelVersion) -> ServedModel:
+    def _load(self, target: TriageType, version: ModelVersion) -> ServedModel:
         folder = fetch_model(self._storage, version, self._options.cache_folder)
-        return load_model(folder, version.model_type, version=version.name, open_encoder=self._open_encoder)
+        return load_model(folder, target, version=version.name, open_encoder=self._open_encoder)
 
     def _use_starter(self, slot: Slot) -> None:
         folder = self._options.find_starter(slot.target) if slot.scope == GLOBAL else None

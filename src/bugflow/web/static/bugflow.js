@@ -31,21 +31,27 @@ let first = "";
 
 function followKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (document.querySelector("dialog[open]")) return;
   if (typing(event.target)) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
   const keys = first ? `${first} ${event.key}` : event.key;
   first = event.key === "g" ? "g" : "";
+  const target = findByKeys(keys);
   if (keys === "?") document.getElementById("keys")?.showModal();
+  else if (target?.matches("input")) target.focus();
+  else if (target?.matches("button") && event.repeat) return; // Held too long: the next page would be acted upon, too.
+  else if (target) target.click();
   else if (event.key === "j" || event.key === "k") moveInList(event.key === "j" ? 1 : -1);
-  else {
-    const target = document.querySelector(`[data-key="${CSS.escape(keys)}"]`);
-    if (!target) return;
-    if (target.matches("input")) target.focus();
-    else target.click();
-  }
+  else return;
   event.preventDefault();
+}
+
+/** What keys stand for: of several the one in the part that has the focus, else the first. */
+function findByKeys(keys) {
+  const wanted = `[data-key="${CSS.escape(keys)}"]`;
+  return document.activeElement?.closest("[data-keys]")?.querySelector(wanted) ?? document.querySelector(wanted);
 }
 
 function moveInList(step) {
@@ -65,6 +71,81 @@ function showWhatIsChosen(event) {
   if (button && !event.target.matches(":focus-visible")) button.form.requestSubmit(button);
 }
 
+const TYPING_PAUSE_MS = 400;
+const PATIENCE_MS = 20_000;
+const COMPARED = new Set(["project", "title", "description", "stack_trace", "issue_type", "component"]);
+
+/** A part of a page, as the server renders it; nothing where there is no answer, and everything works without. */
+async function fetchPart(address, options = {}) {
+  try {
+    const answer = await fetch(address, { ...options, signal: AbortSignal.timeout(PATIENCE_MS) });
+    return answer.ok && !answer.redirected ? await answer.text() : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Put a part into its place; what somebody has opened there stays open. */
+function showPart(place, html) {
+  const opened = new Set([...place.querySelectorAll("details[open]")].map((each) => each.dataset.of));
+  const part = document.createElement("template");
+  part.innerHTML = html;
+  for (const each of part.content.querySelectorAll("details[data-of]")) each.open = opened.has(each.dataset.of);
+  place.replaceChildren(part.content);
+}
+
+async function loadPart(place) {
+  const html = await fetchPart(place.dataset.part);
+  if (html !== null) showPart(place, html);
+}
+
+/**
+ * Ask while somebody types, once they pause, and one question at a time: so no answer comes after that to a later one.
+ * While something in the list has the focus, it stays as it is.
+ */
+function askWhileTyping(place) {
+  const form = place.closest("form");
+  const said = form.querySelector("[data-said]");
+  let timer = 0;
+  let asking = false;
+  let outdated = false;
+  let waiting = null;
+  let shown = "";
+
+  function show(html) {
+    waiting = null;
+    if (html === shown) return;
+    if (place.contains(document.activeElement)) {
+      waiting = html;
+      return;
+    }
+    shown = html;
+    showPart(place, html);
+    const heading = place.querySelector("h2")?.textContent.trim() ?? "";
+    if (said.textContent !== heading) said.textContent = heading;
+  }
+
+  async function ask() {
+    outdated = asking;
+    if (asking) return;
+    asking = true;
+    const html = await fetchPart(place.dataset.asks, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    asking = false;
+    if (outdated) ask();
+    else if (html !== null) show(html);
+  }
+
+  form.addEventListener("input", (event) => {
+    if (!COMPARED.has(event.target.name)) return;
+    clearTimeout(timer);
+    timer = setTimeout(ask, TYPING_PAUSE_MS);
+  });
+  place.addEventListener("focusout", () => setTimeout(() => waiting !== null && show(waiting)));
+  if (form.elements.title.value) ask();
+}
+
+document.querySelectorAll("[data-part]").forEach(loadPart);
+document.querySelectorAll("[data-asks]").forEach(askWhileTyping);
 document.addEventListener("change", showWhatIsChosen);
 document.addEventListener("submit", guardSecondClick);
 document.addEventListener("keydown", followKey);
