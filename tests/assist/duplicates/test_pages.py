@@ -199,7 +199,11 @@ def test_merging_is_said_with_evidence_and_undone_with_one_button(site: Installa
 
 def test_the_probability_that_somebody_saw_is_told_in_words(site: Installation) -> None:
     older, newer = pair(site)
-    for probability, words in ((0.97, "very likely, 97 %"), (0.999, "very likely, 99 %"), (0.3, "possible, 30 %")):
+    for probability, words in (
+        (0.97, "very likely, at least 97 %"),
+        (0.999, "very likely, at least 99 %"),
+        (0.07, "possible, at least 7 %"),
+    ):
         body = {"into": older, "evidence": {"probability": probability, "reasons": [{"kind": "new", "what": "<i>"}]}}
         site.call("developer", "POST", f"{ISSUES}/{newer}/merge", json=body)
         text = said(part(Browser(site, "tester"), newer))

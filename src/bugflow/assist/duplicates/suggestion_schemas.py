@@ -62,9 +62,9 @@ class SuggestionRead(BaseModel):
     )
     nearest: str = Field(description="Which of the issues merged with it is the most alike; may be the issue itself.")
     probability: float | None = Field(
-        ge=0, le=1, description="Calibrated, that it is the same bug; null where there is no learned ranking."
+        ge=0, le=1, description="Calibrated, that it is the same bug, at least; null where there is no learned ranking."
     )
-    flagged: bool = Field(description="Whether it is so probable that the model says so for sure.")
+    flagged: bool = Field(description="Whether it is most likely this one, if the bug was reported before.")
     label: str | None = Field(description="What became of it, where it is finished.")
     reasons: list[SuggestionReason] = Field(description="The weightiest first.")
 
