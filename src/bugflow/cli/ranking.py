@@ -2,21 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from bugflow import __version__
 from bugflow.assist.duplicates.past import read_past
 from bugflow.assist.duplicates.rankers import MODEL_TYPE
 from bugflow.cli.context import console, errors, load_settings, use_database
 from bugflow.cli.learning import find_encoder
-from bugflow.cli.training import FolderInUseError, app
-from bugflow.core.clock import utc_now
+from bugflow.cli.training import FolderInUseError, app, keep
 from bugflow.core.errors import InvalidError
-from bugflow.core.storage import open_storage
 from bugflow.ml.contract import Encoder
 from bugflow.ml.duplicates.adapting import (
     LEAST_DUPLICATES,
@@ -31,8 +27,6 @@ from bugflow.ml.duplicates.profiles import Profile
 from bugflow.ml.duplicates.ranker import Ranker
 from bugflow.ml.duplicates.replay import profile_history
 from bugflow.ml.duplicates.starter import FOLDER
-from bugflow.mlops.registry.choosing import name_next_version
-from bugflow.mlops.registry.store import publish_model, set_current
 from bugflow.mlops.registry.versions import ModelVersion
 
 OWN = "own issues"
@@ -115,20 +109,6 @@ def _print(found: Adaptation) -> None:
 
 
 def _publish(found: Adaptation, source: str, seed: int) -> ModelVersion:
-    storage, now = open_storage(load_settings().resolved_storage_url), utc_now()
     before = {f"{name}_before": value for name, value in found.before.to_json().items()}
-    with TemporaryDirectory() as folder:
-        found.ranker.save(Path(folder))
-        version = publish_model(
-            storage,
-            Path(folder),
-            model_type=MODEL_TYPE,
-            version=name_next_version(storage, MODEL_TYPE),
-            now=now,
-            metrics={**found.after.to_json(), **before, "n_train": found.n_learned, "n_test": found.n_tested},
-            seed=seed,
-            code_version=__version__,
-            card=write_card(found, source=source),
-        )
-    set_current(storage, version, now=now)
-    return version
+    metrics = {**found.after.to_json(), **before, "n_train": found.n_learned, "n_test": found.n_tested}
+    return keep(MODEL_TYPE, found.ranker.save, metrics=metrics, seed=seed, card=write_card(found, source=source))

@@ -1,6 +1,6 @@
 """Training models on labelled reports: `bugflow train`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,7 +33,7 @@ from bugflow.ml.triage.training import build_model
 from bugflow.ml.triage.transformer import TransformerClassifier
 from bugflow.mlops.registry.choosing import name_next_version
 from bugflow.mlops.registry.store import publish_model, set_current
-from bugflow.mlops.registry.versions import ModelVersion
+from bugflow.mlops.registry.versions import ModelType, ModelVersion
 
 app = typer.Typer(help="Train models on labelled reports.", no_args_is_help=True)
 
@@ -94,23 +94,31 @@ def train(
 
 def publish(model: TriageModel, found: Evaluation, *, source: str, seed: int) -> ModelVersion:
     """Keep a model as a new version, with its figures on reports not seen before, and use it from now on."""
-    storage, now = open_storage(load_settings().resolved_storage_url), utc_now()
     scores = find_trial(model, found).scores
     figures = {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1, "ece": scores.ece, "coverage": scores.coverage}
     if scores.selective_precision is not None:
         figures["selective_precision"] = scores.selective_precision
+    metrics = figures | {"n_train": found.n_train, "n_test": found.n_test}
+    return keep(model.target, model.save, metrics=metrics, seed=seed, card=write_card(model, found, source=source))
+
+
+def keep(
+    model_type: ModelType, save: Callable[[Path], None], *, metrics: Mapping[str, float], seed: int, card: str
+) -> ModelVersion:
+    """Keep what is saved into a folder as the next version, and use it from now on."""
+    storage, now = open_storage(load_settings().resolved_storage_url), utc_now()
     with TemporaryDirectory() as folder:
-        model.save(Path(folder))
+        save(Path(folder))
         version = publish_model(
             storage,
             Path(folder),
-            model_type=model.target,
-            version=name_next_version(storage, model.target),
+            model_type=model_type,
+            version=name_next_version(storage, model_type),
             now=now,
-            metrics=figures | {"n_train": found.n_train, "n_test": found.n_test},
+            metrics=metrics,
             seed=seed,
             code_version=__version__,
-            card=write_card(model, found, source=source),
+            card=card,
         )
     set_current(storage, version, now=now)
     return version

@@ -1,39 +1,27 @@
 """An installation's own past as a ranker learns from it: its issues, what people merged, and what they rejected."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bugflow.assist.duplicates.known import build_fields
+from bugflow.assist.duplicates.known import IssueState
 from bugflow.assist.duplicates.packing import ProfileDamagedError
 from bugflow.assist.duplicates.profiling import IssueText, read_kept, read_texts
+from bugflow.assist.duplicates.reading import STATE
 from bugflow.assist.duplicates.tables import DuplicateVerdict, IssueProfile
 from bugflow.core.database import Database
 from bugflow.ml.contract import Encoder, Report
 from bugflow.ml.duplicates.history import History, Link, build_history
-from bugflow.ml.duplicates.index import NEVER, Filed
+from bugflow.ml.duplicates.index import Filed
 from bugflow.ml.duplicates.profiles import Profile, profile_reports
 from bugflow.tracker.issues.duplicates import DUPLICATE_OF
 from bugflow.tracker.issues.tables import Issue, IssueRelation
 
 READ_AT_ONCE = 500
 
-_ISSUES = select(
-    Issue.id,
-    Issue.key,
-    Issue.created_at,
-    Issue.resolved_at,
-    Issue.closed_at,
-    Issue.resolution,
-    Issue.project_id,
-    Issue.component_id,
-    Issue.issue_type,
-    Issue.priority_rank,
-    Issue.reporter_id,
-).order_by(Issue.created_at, Issue.id)
+_ISSUES = select(Issue.key, Issue.resolution, *STATE).order_by(Issue.created_at, Issue.id)
 _LINKS = select(IssueRelation.source_id, IssueRelation.target_id, IssueRelation.created_at).where(
     IssueRelation.kind == DUPLICATE_OF
 )
@@ -48,23 +36,9 @@ Tell = Callable[[int, int], None]
 
 
 class _Row(NamedTuple):
-    issue_id: int
     key: str
-    created_at: datetime
-    resolved_at: datetime | None
-    closed_at: datetime | None
     resolution: str | None
-    project_id: int
-    component_id: int | None
-    issue_type: str
-    priority_rank: int | None
-    reporter_id: int
-
-    @property
-    def filed(self) -> Filed:
-        done = self.resolved_at or self.closed_at
-        fields = build_fields(self.project_id, self.component_id, self.issue_type, self.priority_rank, self.reporter_id)
-        return Filed(self.created_at.timestamp(), NEVER if done is None else done.timestamp(), fields)
+    state: IssueState
 
 
 def read_past(
@@ -84,19 +58,19 @@ def read_past(
         BugFlowError: The encoder failed.
     """
     with database.snapshot() as session:
-        rows = [_Row(*row) for row in session.execute(_ISSUES)]
-        texts = dict(_read_all_texts(session, [row.issue_id for row in rows]))
-        places = {row.issue_id: place for place, row in enumerate(rows)}
-        filed = [row.filed for row in rows]
+        rows = [_Row(key, said, IssueState(*state)) for key, said, *state in session.execute(_ISSUES)]
+        texts = dict(_read_all_texts(session, [row.state.issue_id for row in rows]))
+        places = {row.state.issue_id: place for place, row in enumerate(rows)}
+        filed = [row.state.filed for row in rows]
         history = build_history(
             [row.key for row in rows],
-            [texts[row.issue_id].report for row in rows],
+            [texts[row.state.issue_id].report for row in rows],
             filed,
             _read_links(session, places, filed),
             doubtful={place for place, row in enumerate(rows) if row.resolution == "duplicate"},
             settled=_list_settled(session, rows, places),
         )
-    numbers = [row.issue_id for row in rows]
+    numbers = [row.state.issue_id for row in rows]
     profiles: list[Profile] = []
     for start in range(0, len(numbers), READ_AT_ONCE):
         some = slice(start, start + READ_AT_ONCE)

@@ -13,13 +13,14 @@ from bugflow.core.storage import Storage
 from bugflow.ml.duplicates.starter import FOLDER
 from bugflow.mlops.registry.fetching import fetch_model
 from bugflow.mlops.registry.store import find_current
+from bugflow.mlops.registry.versions import ModelType
 
 if TYPE_CHECKING:
     from bugflow.ml.duplicates.ranker import Ranker
 
 log = structlog.get_logger()
 
-MODEL_TYPE = "duplicates"
+MODEL_TYPE: ModelType = "duplicates"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from bugflow.tracker.issues.tables import Issue, IssueRelation
 from bugflow.tracker.projects.queries import visible_to
 from bugflow.tracker.projects.tables import Project
 
-_STATE = (
+STATE = (
     Issue.id,
     Issue.updated_at,
     Issue.project_id,
@@ -37,7 +37,7 @@ _KEPT = (IssueProfile.encoder, IssueProfile.digest, IssueProfile.issue_updated_a
 _LINK = select(IssueRelation.source_id, IssueRelation.target_id).where(IssueRelation.kind == DUPLICATE_OF)
 
 # Built once: building a statement costs more than running it.
-_ISSUES = select(*_STATE, *_KEPT).outerjoin(IssueProfile, IssueProfile.issue_id == Issue.id)
+_ISSUES = select(*STATE, *_KEPT).outerjoin(IssueProfile, IssueProfile.issue_id == Issue.id)
 _BATCH = _ISSUES.where(Issue.id > bindparam("after")).order_by(Issue.id).limit(bindparam("most"))
 _SOME = _ISSUES.where(Issue.id.in_(bindparam("issues", expanding=True))).order_by(Issue.id)
 _FORGET = text("PRAGMA shrink_memory")
@@ -183,7 +183,7 @@ def read_sight(session: Session, viewer: Actor) -> Sight:
 
 
 def _split(rows: Iterable[Sequence[object]]) -> Iterator[tuple[IssueState, KeptProfile | None]]:
-    n_state = len(_STATE)
+    n_state = len(STATE)
     for row in rows:
         kept = None if row[n_state] is None else KeptProfile(*row[n_state:])  # type: ignore[arg-type]
         yield IssueState(*row[:n_state]), kept  # type: ignore[arg-type]

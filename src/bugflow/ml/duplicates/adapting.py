@@ -10,7 +10,7 @@ from scipy.stats import permutation_test
 from bugflow.ml.duplicates.learning import Options, train_ranker
 from bugflow.ml.duplicates.lessons import Lesson
 from bugflow.ml.duplicates.ranker import Ranker
-from bugflow.ml.duplicates.replay import Comparison
+from bugflow.ml.duplicates.replay import Comparison, count_before
 
 LEAST_DUPLICATES = 50
 """Fewer duplicates teach nothing that could be told from chance."""
@@ -150,15 +150,10 @@ def _is_useful(comparison: Comparison) -> bool:
 
 
 def _gain(comparison: Comparison, ranker: Ranker) -> float:
-    """Return 1 / place of the first right one, what is known to be one bug taking one place."""
-    right = {int(group) for group in comparison.groups[comparison.right]}
-    seen: dict[int, None] = {}
-    for place in ranker.rank(comparison.features).order:
-        group = int(comparison.groups[place])
-        if group in right:
-            return 1 / (1 + len(seen))
-        seen[group] = None
-    return 0.0
+    """Return 1 / place of the first right one, 0 where there is none."""
+    order = ranker.rank(comparison.features).order
+    before = count_before(comparison.groups[order], set(comparison.groups[comparison.right].tolist()))
+    return 0.0 if before is None else 1 / (1 + before)
 
 
 def _compare(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:

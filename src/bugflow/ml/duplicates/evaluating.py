@@ -15,7 +15,7 @@ from bugflow.ml.duplicates.history import History
 from bugflow.ml.duplicates.lessons import choose_others
 from bugflow.ml.duplicates.profiles import Profile
 from bugflow.ml.duplicates.ranker import Ranker
-from bugflow.ml.duplicates.replay import Moment, replay
+from bugflow.ml.duplicates.replay import Moment, count_before, replay
 from bugflow.ml.evaluation import MIDDLE, RESAMPLES, compare_paired
 
 OURS = "ours"
@@ -189,18 +189,11 @@ def _ask_ours(moment: Moment, ranker: Ranker, right: NDArray[np.bool_]) -> tuple
     if not len(found.rows):
         return NOT_FOUND, 0.0, False
     ranking = ranker.rank(compute_features(moment.index, moment.query, found))
-    seen: set[int] = set()
-    rank = NOT_FOUND
-    groups = moment.index.groups
-    hits = {int(groups[row]) for row in found.rows[right[found.rows]]}
-    for place in ranking.order:
-        group = int(groups[found.rows[place]])
-        if group in hits:
-            rank = len(seen)
-            break
-        seen.add(group)
+    groups = moment.index.groups[found.rows]
+    hits = set(groups[right[found.rows]].tolist())
+    rank = count_before(groups[ranking.order], hits)
     first = ranking.order[0]
-    return rank, float(ranking.probabilities[first]), int(groups[found.rows[first]]) in hits
+    return NOT_FOUND if rank is None else rank, float(ranking.probabilities[first]), int(groups[first]) in hits
 
 
 class _Flags:

@@ -1,6 +1,6 @@
 """A tracker's past told once more: at each report the index knows what was known when it was filed, and no more."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,6 +93,21 @@ def compare(history: History, moment: Moment) -> Comparison | None:
         settled=moment.row in history.settled,
         is_bug=moment.query.filed.is_bug,
     )
+
+
+def count_before(groups: NDArray[np.int64], right: Collection[int]) -> int | None:
+    """Return how many groups stand before the first right one; none where there is no right one.
+
+    Args:
+        groups: Of candidates, the best first: what is known to be one bug takes one place.
+        right: Groups that are the same bug as the report.
+    """
+    seen: set[int] = set()
+    for group in groups.tolist():
+        if group in right:
+            return len(seen)
+        seen.add(group)
+    return None
 
 
 def profile_history(
