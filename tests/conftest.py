@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 from uuid import uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from bugflow.core.database import Database, open_database
 from bugflow.migrations import upgrade_schema
 from factories.app import Installation, run_installation
+from factories.postgresql import run_postgresql
 from factories.settings import server_url
 
 
@@ -62,6 +64,33 @@ def database(database_url: str) -> Iterator[Database]:
     opened = open_database(database_url, pool_size=5)
     yield opened
     opened.dispose()
+
+
+@pytest.fixture(scope="session")
+def vector_server() -> Iterator[str]:
+    """The address of a PostgreSQL that has pgvector, with a migrated template; started once per test process."""
+    folder = Path(mkdtemp(prefix="bugflow-"))  # Short, and open to the user that PostgreSQL runs as.
+    folder.chmod(0o755)
+    try:
+        with run_postgresql(folder / "server") as server:
+            _execute(server, 'CREATE DATABASE "template"')
+            _migrate(make_url(server).set(database="template").render_as_string(hide_password=False))
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def vector_database(vector_server: str) -> Iterator[Database]:
+    """A fresh, migrated PostgreSQL database that may have pgvector."""
+    name = f"vectors_{uuid4().hex}"
+    _execute(vector_server, f'CREATE DATABASE "{name}" TEMPLATE "template"')
+    opened = open_database(
+        make_url(vector_server).set(database=name).render_as_string(hide_password=False), pool_size=5
+    )
+    yield opened
+    opened.dispose()
+    _execute(vector_server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture

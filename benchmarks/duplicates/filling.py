@@ -16,19 +16,26 @@ from typing import NamedTuple
 import numpy as np
 from building import Prose, Size, build_database
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import create_engine, make_url, select, text
 
+from bugflow.assist.duplicates.packing import read_kept
 from bugflow.assist.duplicates.profiling import profile_backlog
+from bugflow.assist.duplicates.tables import IssueProfile
+from bugflow.assist.duplicates.vector_filling import keep_vectors
+from bugflow.assist.duplicates.vector_search import find_vectors, list_searched
 from bugflow.core.database import Database, open_database
 from bugflow.core.security.passwords import PasswordHasher
 from bugflow.migrations import upgrade_schema
 from bugflow.ml.contract import Vectors
+from bugflow.tracker.accounts.actor import build_system_actor
 from bugflow.tracker.issues.tables import Issue
 
 VOCABULARY_STARTS = 1_996
 """In a vocabulary of BERT's, before it there are marks, digits and letters."""
 JOINED, TRACED, PLACES, THEMES = 1 / 15, 1 / 5, 20_000, 400
 REWORDED, OLDER = 1 / 5, 2_000
+WARMED_AT_ONCE, WARMING_SEARCHES = 10_000, 1_000
+_WARM = text("SELECT max(vector_dims(text)) FROM issue_vectors WHERE issue_id > :first AND issue_id <= :last")
 COMMON, THEME, OWN = 0.45, 0.55, 0.7
 """What makes up a drawn vector: texts of one theme have cosines of about .5, others of .2, as with real ones."""
 
@@ -126,19 +133,48 @@ def read_vocabulary(encoder: Path) -> list[str]:
     return [word for word in words if word.isascii() and word.isalpha() and len(word) > 1]
 
 
-def fill_home(home: Path, issues: int, encoder: Path, vectors: DrawnVectors) -> float:
+class Filled(NamedTuple):
+    """How long it took to fill a database.
+
+    Attributes:
+        seconds: For all of it.
+        vectors_seconds: For copying the vectors in the database and building their index, as far as that was done.
+    """
+
+    seconds: float
+    vectors_seconds: float
+
+
+def fill_home(home: Path, address: str, issues: int, encoder: Path, vectors: DrawnVectors) -> Filled:
     """Build the database of a home unless a former run has; return the seconds that took."""
     done = home / "built.json"
     if not done.exists():
         home.mkdir(parents=True, exist_ok=True)
-        for old in home.glob("bugflow.db*"):
-            old.unlink()
         started = time.perf_counter()
-        database = open_database(f"sqlite:///{home / 'bugflow.db'}")
+        empty_database(address)
+        database = open_database(address)
         fill_database(database, issues, encoder, vectors)
+        before = time.perf_counter()
+        keep_vectors(database, vectors.name)
         database.dispose()
-        done.write_text(json.dumps({"issues": issues, "seconds": time.perf_counter() - started}), encoding="utf-8")
-    return float(json.loads(done.read_text(encoding="utf-8"))["seconds"])
+        ended = time.perf_counter()
+        done.write_text(json.dumps(Filled(ended - started, ended - before)._asdict()), encoding="utf-8")
+    return Filled(**json.loads(done.read_text(encoding="utf-8")))
+
+
+def empty_database(address: str) -> None:
+    """Remove what a former run has left, and where it is PostgreSQL make the database."""
+    url = make_url(address)
+    if url.get_backend_name() == "sqlite":
+        file = Path(str(url.database))
+        for old in file.parent.glob(f"{file.name}*"):
+            old.unlink()
+        return
+    engine = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'DROP DATABASE IF EXISTS "{url.database}"'))
+        connection.execute(text(f'CREATE DATABASE "{url.database}"'))
+    engine.dispose()
 
 
 def fill_database(database: Database, issues: int, encoder: Path, vectors: DrawnVectors) -> None:
@@ -150,9 +186,26 @@ def fill_database(database: Database, issues: int, encoder: Path, vectors: Drawn
     profile_backlog(database, vectors)
 
 
-def read_older(home: Path) -> list[Draft]:
-    """Return some issues of a home, for people to report once more."""
-    database = open_database(f"sqlite:///{home / 'bugflow.db'}")
+def warm_vectors(address: str) -> None:
+    """Have PostgreSQL read its vectors and their index into its memory; elsewhere there is nothing to be done."""
+    database, actor = open_database(address), build_system_actor("cli")
+    with database.snapshot() as session:
+        names = list_searched(session)
+        vectors = find_vectors(session, names[0]) if names else None
+        if vectors is not None:
+            last = session.scalar(text("SELECT max(issue_id) FROM issue_vectors")) or 0
+            for first in range(0, last, WARMED_AT_ONCE):
+                session.execute(_WARM, {"first": first, "last": first + WARMED_AT_ONCE})
+            numbers = np.random.default_rng(0).integers(1, last + 1, WARMING_SEARCHES).tolist()
+            kept = session.scalars(select(IssueProfile.profile).where(IssueProfile.issue_id.in_(numbers)))
+            for packed in kept.all():
+                vectors.find_nearest(session, read_kept(packed), viewer=actor)
+    database.dispose()
+
+
+def read_older(address: str) -> list[Draft]:
+    """Return some issues of a database, for people to report once more."""
+    database = open_database(address)
     with database.snapshot() as session:
         found = session.execute(
             select(Issue.title, Issue.description, Issue.stack_trace).order_by(Issue.uuid).limit(OLDER)

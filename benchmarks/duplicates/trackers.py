@@ -17,6 +17,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from bugflow.ml.contract import Encoder
 from bugflow.ml.duplicates.adapting import Adaptation, adapt_ranker
 from bugflow.ml.duplicates.evaluating import OURS, Evaluation, evaluate
@@ -24,6 +26,7 @@ from bugflow.ml.duplicates.history import History, read_history
 from bugflow.ml.duplicates.learning import train_ranker
 from bugflow.ml.duplicates.lessons import Lesson, build_lesson
 from bugflow.ml.duplicates.profiles import Profile
+from bugflow.ml.duplicates.ranker import Ranker
 from bugflow.ml.duplicates.replay import profile_history
 from bugflow.ml.encoder.keeping import open_kept_encoder
 
@@ -57,6 +60,7 @@ def main() -> None:
             continue
         found = evaluate(history, profiles, ranker)
         print_figures(name, found, trained)
+        print_copies(ranker, own)
         if options.figures is not None:
             options.figures.mkdir(parents=True, exist_ok=True)
             (options.figures / f"{name}.json").write_text(json.dumps(found.to_json(), indent=2) + "\n", "utf-8")
@@ -89,6 +93,20 @@ def print_figures(name: str, found: Evaluation, seconds: float) -> None:
         chance = "" if trial.method == OURS else f"  p {found.p_values[trial.method]:.2g}"
         print(f"  {trial.method:8} {recalls} ({low:.3f} to {high:.3f})  MRR {trial.mrr():.3f}{chance}")
     print(f"  {found.flag}", flush=True)
+
+
+def print_copies(ranker: Ranker, lesson: Lesson) -> None:
+    """Print what a ranker says of made-up reports: those that repeat an older one, and those about another thing."""
+    for same, said in ((True, "repeat an older one"), (False, "exchange a word of it")):
+        asked = [each for each in lesson.copies if bool(each.right.any()) == same]
+        ranked = [ranker.rank(each.features) for each in asked]
+        first = np.mean([each.right[found.order[0]] for each, found in zip(asked, ranked, strict=True)])
+        best = np.array([found.probabilities[found.order[0]] for found in ranked])
+        print(
+            f"  {len(asked):,} made-up reports that {said}: {first:.3f} come first with it, "
+            f"{(best >= ranker.threshold).mean():.3f} are flagged, median probability {np.median(best):.3f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

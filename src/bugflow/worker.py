@@ -31,6 +31,7 @@ def collect_jobs(settings: Settings | None = None, *, mailer: Mailer | None = No
         resources={
             "storage": cache(lambda: open_storage(used.resolved_storage_url)),
             "encoder": EncoderOnDemand(used).find,
+            "vector_place": lambda: used.duplicates_vectors,
         },
     )
 

@@ -15,6 +15,7 @@ from bugflow.assist.duplicates.rankers import Rankers, find_ranker
 from bugflow.assist.duplicates.scan_report import FORMS
 from bugflow.assist.duplicates.scanning import Scope, count_unprofiled
 from bugflow.assist.duplicates.scanning import scan as run_scan
+from bugflow.assist.duplicates.vector_filling import keep_all_vectors
 from bugflow.cli.context import AsJson, console, errors, load_settings, print_json, use_database
 from bugflow.cli.writing import require_free, write_whole
 from bugflow.core.errors import InvalidError, NotFoundError, UnavailableError
@@ -44,7 +45,7 @@ def index(
     """Keep a profile of each issue that has none, or one of another text or encoder; can be interrupted at any time."""
     settings = load_settings()
     encoder = _find_encoder(settings)
-    started = time.monotonic()
+    started, kept = time.monotonic(), None
     with use_database(settings) as database, errors.status("Looking") as status:
 
         def tell(backlog: Backlog) -> None:
@@ -52,12 +53,31 @@ def index(
             status.update(f"{backlog.seen:,} of {backlog.total:,}, {backlog.written:,} written, {rate:,.0f} a second")
 
         done = profile_backlog(database, encoder, anew=anew, tell=tell)
+        if settings.duplicates_vectors == "auto":
+            kept = keep_all_vectors(
+                database,
+                encoder,
+                whole=True,
+                tell=lambda count, what: status.update(f"Vectors in the database: {what}, {count:,} written"),
+            )
     seconds = time.monotonic() - started
     if as_json:
         name = encoder.name if encoder is not None else None
-        print_json({"issues": done.seen, "written": done.written, "encoder": name, "seconds": round(seconds, 2)})
+        print_json(
+            {
+                "issues": done.seen,
+                "written": done.written,
+                "encoder": name,
+                "seconds": round(seconds, 2),
+                "vectors_written": kept.written if kept is not None else 0,
+                "vectors_problem": kept.problem if kept is not None else None,
+            }
+        )
         return
     console.print(f"{done.seen:,} issues, {done.written:,} profiles written in {seconds:.1f} s.", highlight=False)
+    if kept is not None:
+        said = f"{kept.written:,} vectors written to the database."
+        console.print(said if kept.problem is None else f"Vectors stay in memory: {kept.problem}.", soft_wrap=True)
 
 
 @app.command()
@@ -79,7 +99,8 @@ def scan(
         if project is not None:
             with database.snapshot() as session:
                 scope = replace(scope, project_id=get_project(session, viewer, project).id)
-        host = DuplicateHost(database, HostingOptions(refresh_seconds=float("inf")), rankers=_open_rankers(settings))
+        options = HostingOptions(refresh_seconds=float("inf"), vectors=settings.duplicates_vectors)
+        host = DuplicateHost(database, options, rankers=_open_rankers(settings))
         host.load()
         with database.snapshot() as session:
             lacking = count_unprofiled(session, host)

@@ -143,6 +143,11 @@ class Settings(BaseSettings):
     duplicates_least_probability: float = Field(
         default=0.01, ge=0, le=1, description="What is less probable to be the same bug is not suggested."
     )
+    duplicates_vectors: Literal["auto", "memory"] = Field(
+        default="auto",
+        description="Where duplicates are sought by meaning: auto, in PostgreSQL where it has pgvector 0.8 or newer, "
+        "else in each server's memory; memory, there in any case.",
+    )
     model_cache_seconds: float = Field(
         default=3600.0, gt=0, description="How long a project's own model stays in memory without being asked."
     )

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from bugflow.assist.duplicates import profiling
-from bugflow.assist.duplicates.profiling import Backlog, profile_backlog, profile_issue, read_kept
+from bugflow.assist.duplicates.packing import read_kept
+from bugflow.assist.duplicates.profiling import Backlog, profile_backlog, profile_issue
 from bugflow.assist.duplicates.tables import IssueProfile
 from bugflow.core.database import Database
 from bugflow.core.errors import BugFlowError, UnavailableError

@@ -4,6 +4,8 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bugflow.ml.duplicates.candidates import DAY, find_candidates
 from bugflow.ml.duplicates.features import compute_features
@@ -135,6 +137,21 @@ def test_one_report_can_be_put_into_a_group_and_out_of_it_again_without_the_othe
     index.assign(1, 99)
     index.assign(99, 2)
     assert list_groups(index) == [{3, 4}]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ajr"), st.integers(0, 5), st.integers(0, 5)), max_size=25))
+def test_the_members_of_a_group_are_those_that_bear_its_name(steps: list[tuple[str, int, int]]) -> None:
+    index = build_index(build_entry(number, "Login fails") for number in range(6))
+    for what, first, second in steps:
+        if what == "a":
+            index.assign(first, second)
+        elif what == "j":
+            index.join(first, second)
+        else:
+            index.add([build_entry(first, f"Login {second}")])
+        groups = index.groups
+        for row in range(len(index)):
+            assert sorted(index.list_members(row)) == np.flatnonzero(groups == row).tolist()
 
 
 def test_closing_and_other_fields_are_noted_and_taken_back() -> None:

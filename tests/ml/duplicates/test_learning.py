@@ -150,3 +150,28 @@ def test_others_are_no_duplicates_and_stand_for_all_of_them(tmp_path: Path) -> N
     assert chosen == sorted(chosen) == choose_others(history, 50)
     lesson = build_lesson(history, profile_history(history, None), None, others=50)
     assert lesson.others_weight == pytest.approx((len(history) - len(history.queries)) / 50)
+
+
+def test_what_repeats_a_report_is_the_same_bug_and_what_exchanges_a_word_is_not(lessons: list[Lesson]) -> None:
+    ranker = train_ranker(lessons, QUICK)
+    untaught = train_ranker([replace(each, copies=()) for each in lessons], QUICK)
+    same: list[float] = []
+    other: list[float] = []
+    for each in lessons[0].copies:
+        best = ranker.rank(each.features).probabilities.max() - untaught.rank(each.features).probabilities.max()
+        (same if each.right.any() else other).append(float(best))
+    assert len(same) > 50
+    assert len(other) > 20
+    assert np.mean(same) > np.mean(other) + 0.1
+
+
+def test_made_up_reports_say_nothing_about_how_frequent_duplicates_are(lessons: list[Lesson], ranker: Ranker) -> None:
+    none = [replace(each, right=np.zeros_like(each.right)) for each in lessons[0].copies]
+    misled = train_ranker([replace(lessons[0], copies=[*lessons[0].copies, *none] * 3), lessons[1]], QUICK)
+    rare = [
+        np.mean(
+            [each.rank(some.features).probabilities.max() for some in lessons[1].comparisons if not some.right.any()]
+        )
+        for each in (misled, ranker)
+    ]
+    assert rare[0] == pytest.approx(rare[1], abs=0.05)

@@ -21,6 +21,7 @@ def build_duplicates(settings: Settings, database: Database, storage: Storage, m
         least_probability=settings.duplicates_least_probability,
         failures=settings.prediction_failures,
         pause_seconds=settings.prediction_pause_seconds,
+        vectors=settings.duplicates_vectors,
     )
     rankers = Rankers(find, WORDS if settings.starter_models else None, starter=starter)
     return DuplicateHost(

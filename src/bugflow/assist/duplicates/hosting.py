@@ -31,6 +31,8 @@ from bugflow.assist.duplicates.reading import (
     read_highest,
     read_some,
 )
+from bugflow.assist.duplicates.vector_search import find_vectors
+from bugflow.assist.duplicates.vector_tables import VectorPlace
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
 from bugflow.core.memory import give_back_memory
@@ -68,6 +70,7 @@ class HostingOptions:
         most_read: Of how many issues without a profile the words are read at once, and four times in the background.
         failures: After so many failures in a row the encoder is left alone.
         pause_seconds: For how long.
+        vectors: Where vectors are searched.
     """
 
     enabled: bool = True
@@ -81,10 +84,15 @@ class HostingOptions:
     most_read: int = 50
     failures: int = 5
     pause_seconds: float = 30.0
+    vectors: VectorPlace = "auto"
 
 
 class DuplicateHost:
-    """The issues of a process, ready to be searched for duplicates."""
+    """The issues of a process, ready to be searched for duplicates.
+
+    Attributes:
+        asking: Says whether the database is asked where it has the vectors: not for a while after several failures.
+    """
 
     def __init__(
         self,
@@ -113,6 +121,7 @@ class DuplicateHost:
         self._ask_for_profiles = ask_for_profiles
         self._clock = clock
         self._breaker = Breaker(failures=options.failures, pause_seconds=options.pause_seconds, clock=clock)
+        self.asking = Breaker(failures=options.failures, pause_seconds=options.pause_seconds, clock=clock)
         self._known: KnownIssues | None = None
         self._lock = ReadersAndWriter()
         self._searchers = ThreadPoolExecutor(options.at_once, thread_name_prefix="bugflow-searching")
@@ -214,7 +223,7 @@ class DuplicateHost:
     def load(self) -> None:
         """Load all issues, and only then forget those from before; until the first time nothing is suggested."""
         started, since = self._clock(), utc_now() - OVERLAP
-        known = open_known(self._database, self._find_encoder())
+        known = open_known(self._database, self._find_encoder(), place=self.options.vectors)
         with self._database.snapshot() as session:
             highest = read_highest(session)
         pending = set[int]()
@@ -276,15 +285,24 @@ class DuplicateHost:
                 issues=len(known),
                 without_profile=len(self._pending),
                 encoder=known.encoder_name,
+                vectors="memory" if known.vectors is None else "database",
                 seconds=round(self._clock() - started, 2),
             )
             if known.encoder_name and (self._pending or known.count_without_vectors()):
                 self._ask_for_profiles(known.encoder_name)
 
     def _is_outdated(self, known: KnownIssues) -> bool:
-        """Whether there is another encoder, or more rows are of texts from before than of those that are."""
+        """Whether there is another encoder, or more rows are of texts from before than of those that are.
+
+        Also where the database can search vectors by now, or no longer can.
+        """
         encoder = self._find_encoder()
-        return (encoder is not None and encoder.name != known.encoder_name) or known.replaced > len(known) + 1_000
+        if (encoder is not None and encoder.name != known.encoder_name) or known.replaced > len(known) + 1_000:
+            return True
+        if self._database.is_embedded or self.options.vectors == "memory":
+            return False
+        with self._database.snapshot() as session:
+            return (find_vectors(session, known.encoder_name) is None) != (known.vectors is None)
 
     def _take_over(self, known: KnownIssues, effort: int) -> None:
         began, now = utc_now(), self._clock()
@@ -296,7 +314,7 @@ class DuplicateHost:
             wanted |= {number for number, moment in changed.items() if not known.has(number, moment)}
             most = ALL if effort > 1 else self.options.most_written
             for each in list_written(session, self._written_since, most=most):
-                key = make_key(each.digest, has_vectors=bool(each.encoder) and each.encoder == known.encoder_name)
+                key = make_key(each.digest, has_vectors=known.holds_vectors_of(each.encoder))
                 if known.find_key(each.issue_id) != key:
                     wanted.add(each.issue_id)
             links = known.list_links()

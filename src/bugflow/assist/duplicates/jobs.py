@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 from bugflow.assist.duplicates.encoding import AGAIN_SECONDS
 from bugflow.assist.duplicates.events import IssuesMerged, IssuesUnmerged
 from bugflow.assist.duplicates.profiling import TEXT_FIELDS, Backlog, profile_backlog, profile_issue
+from bugflow.assist.duplicates.vector_filling import keep_all_vectors
+from bugflow.assist.duplicates.vector_tables import VectorPlace
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
 from bugflow.core.jobs.definition import job
@@ -67,8 +69,13 @@ def profile_changed(database: Database, event: IssueChanged, encoder: Encoder | 
 
 
 @job(schedule="*/10 * * * *")
-def profile_others(database: Database, encoder: Encoder | None, progress: Progress) -> None:
-    """Keep the profiles of issues that have none: imported ones, and all after another encoder was chosen."""
+def profile_others(
+    database: Database, encoder: Encoder | None, progress: Progress, vector_place: VectorPlace = "memory"
+) -> None:
+    """Keep the profiles of issues that have none: imported ones, and all after another encoder was chosen.
+
+    Where the database can search vectors, it gets those of all profiles.
+    """
     started = time.monotonic()
 
     def tell(backlog: Backlog) -> None:
@@ -77,6 +84,8 @@ def profile_others(database: Database, encoder: Encoder | None, progress: Progre
         progress(min(backlog.seen / max(backlog.total, 1), 1.0), done)
 
     profile_backlog(database, encoder, tell=tell)
+    if vector_place == "auto":
+        keep_all_vectors(database, encoder, tell=lambda done, what: progress(1.0, f"vectors: {what}, {done} written"))
 
 
 def ask_for_profiles(database: Database, encoder_name: str) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bugflow.assist.duplicates.vector_search import DatabaseVectors
 from bugflow.ml.duplicates.growing import GrowingArray
 from bugflow.ml.duplicates.index import NEVER, Entry, Filed, ReportIndex
 from bugflow.ml.duplicates.profiles import Profile
@@ -92,11 +93,13 @@ class KnownIssues:
     """The issues of an installation. One thread changes it while no other reads.
 
     Attributes:
-        encoder_name: Whose vectors the index has; empty where it has none.
+        encoder_name: Whose vectors are compared; empty where there are none.
+        vectors: Where the database searches them; then the index has none.
     """
 
-    def __init__(self, encoder_name: str = "", n_dims: int = 0) -> None:
+    def __init__(self, encoder_name: str = "", n_dims: int = 0, *, vectors: DatabaseVectors | None = None) -> None:
         self.encoder_name = encoder_name
+        self.vectors = vectors
         self.index = ReportIndex(n_dims)
         self._projects: GrowingArray[np.int32] = GrowingArray(np.int32)
         self._reporters: GrowingArray[np.int32] = GrowingArray(np.int32)
@@ -121,13 +124,24 @@ class KnownIssues:
         row = self.index.find_row(issue_id)
         return row is not None and bool(self._stamps.view()[row] == updated_at.timestamp())
 
+    @property
+    def n_dims(self) -> int:
+        """How many dimensions the vectors have that are compared; 0 where there are none."""
+        return self.index.n_dims if self.vectors is None else self.vectors.n_dims
+
+    def holds_vectors_of(self, encoder_name: str) -> bool:
+        """Whether issues are to be known by vectors of an encoder here."""
+        return self.vectors is None and encoder_name != "" and encoder_name == self.encoder_name
+
     def find_key(self, issue_id: int) -> int | None:
         """Return which text and vectors an issue is known by."""
         row = self.index.find_row(issue_id)
         return None if row is None else int(self._keys.view()[row])
 
     def count_without_vectors(self) -> int:
-        """Return how many issues are known by their words alone."""
+        """Return how many issues are known by their words alone, as far as vectors are held here."""
+        if self.vectors is not None:
+            return 0
         keys, alive = self._keys.view(), self.index.alive
         n_rows = min(len(keys), len(alive))
         return int(np.count_nonzero(alive[:n_rows] & (keys[:n_rows] & 1 == 0)))

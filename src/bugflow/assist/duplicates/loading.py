@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.orm import Session
 
 from bugflow.assist.duplicates.known import IssueState, Known, KnownIssues, make_key
-from bugflow.assist.duplicates.packing import ProfileDamagedError
-from bugflow.assist.duplicates.profiling import IssueText, read_kept, read_texts
+from bugflow.assist.duplicates.packing import ProfileDamagedError, read_kept
+from bugflow.assist.duplicates.profiling import IssueText, read_texts
 from bugflow.assist.duplicates.reading import (
     Found,
     KeptProfile,
@@ -17,6 +18,8 @@ from bugflow.assist.duplicates.reading import (
     list_all_links,
     read_batch,
 )
+from bugflow.assist.duplicates.vector_search import find_vectors
+from bugflow.assist.duplicates.vector_tables import VectorPlace
 from bugflow.core.database import Database
 from bugflow.ml.contract import Encoder
 from bugflow.ml.duplicates.profiles import Profile, profile_reports
@@ -54,19 +57,26 @@ class News:
         known.link({source: target for source, target in self.links.items() if source not in self.gone})
 
 
-def open_known(database: Database, encoder: Encoder | None) -> KnownIssues:
-    """Return an empty memory for the vectors of an encoder; without one, for those that were written last."""
-    if encoder is not None:
-        return KnownIssues(encoder.name, encoder.n_dims)
+def open_known(database: Database, encoder: Encoder | None, *, place: VectorPlace = "auto") -> KnownIssues:
+    """Return an empty memory for the vectors of an encoder; without one, for those that were written last.
+
+    Where the database searches these, it is a memory without vectors.
+    """
     with database.snapshot() as session:
-        latest = find_latest(session)
+        name, n_dims = (encoder.name, encoder.n_dims) if encoder is not None else _find_encoder(session)
+        vectors = find_vectors(session, name) if place == "auto" else None
+    return KnownIssues(name, n_dims) if vectors is None else KnownIssues(name, vectors=vectors)
+
+
+def _find_encoder(session: Session) -> tuple[str, int]:
+    latest = find_latest(session)
     if latest is None:
-        return KnownIssues()
+        return "", 0
     try:
         profile = read_kept(latest[0])
     except ProfileDamagedError:
-        return KnownIssues()
-    return KnownIssues() if profile.text is None else KnownIssues(latest[1], len(profile.text))
+        return "", 0
+    return ("", 0) if profile.text is None else (latest[1], len(profile.text))
 
 
 def load_known(database: Database, known: KnownIssues) -> Iterator[frozenset[int]]:
@@ -123,7 +133,7 @@ def _may_serve(known: KnownIssues, kept: KeptProfile | None, digest: str, presen
     """Whether a kept profile is of the text, and tells more than what is known."""
     if kept is None or kept.digest != digest:
         return False
-    has_vectors = kept.encoder != "" and kept.encoder == known.encoder_name
+    has_vectors = known.holds_vectors_of(kept.encoder)
     is_same_text = present is not None and present >> 1 == make_key(digest, has_vectors=False) >> 1
     return not is_same_text or (has_vectors and present != make_key(digest, has_vectors=True))
 
@@ -137,6 +147,6 @@ def _read_kept(known: KnownIssues, kept: KeptProfile | None, digest: str) -> Pro
     except ProfileDamagedError as error:
         log.warning("profile_damaged", error=str(error))
         return None
-    if kept.encoder == known.encoder_name and profile.text is not None and len(profile.text) == known.index.n_dims:
+    if known.holds_vectors_of(kept.encoder) and profile.text is not None and len(profile.text) == known.index.n_dims:
         return profile
     return Profile(profile.words)

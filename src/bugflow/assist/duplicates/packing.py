@@ -1,6 +1,7 @@
 """Profiles as bytes: small, the same on every machine, and noticed where they are damaged or of another version."""
 
 import struct
+from base64 import b64decode
 from zlib import crc32
 
 import numpy as np
@@ -84,6 +85,19 @@ def unpack_profile(packed: bytes) -> Profile:
         n_prose=n_prose,
     )
     return Profile(words, *_read_vectors(body, place + 3 * n_terms, n_dims)) if n_dims else Profile(words)
+
+
+def read_kept(packed: str) -> Profile:
+    """Return a profile that the database keeps.
+
+    Raises:
+        ProfileDamagedError: It is damaged, or of another version.
+    """
+    try:
+        content = b64decode(packed, validate=True)
+    except ValueError:
+        content = b""
+    return unpack_profile(content)
 
 
 def _number(numbers: NDArray[np.uint32]) -> bytes:

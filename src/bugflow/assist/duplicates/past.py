@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bugflow.assist.duplicates.known import IssueState
-from bugflow.assist.duplicates.packing import ProfileDamagedError
-from bugflow.assist.duplicates.profiling import IssueText, read_kept, read_texts
+from bugflow.assist.duplicates.packing import ProfileDamagedError, read_kept
+from bugflow.assist.duplicates.profiling import IssueText, read_texts
 from bugflow.assist.duplicates.reading import STATE
 from bugflow.assist.duplicates.tables import DuplicateVerdict, IssueProfile
 from bugflow.core.database import Database

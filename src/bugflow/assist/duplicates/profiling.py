@@ -1,19 +1,21 @@
 """Profiles of issues kept in the database: of one issue when its text changes, of all that have none yet."""
 
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Sequence
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from bugflow.assist.duplicates.packing import START, pack_profile, unpack_profile
+from bugflow.assist.duplicates.packing import START, pack_profile
 from bugflow.assist.duplicates.tables import IssueProfile
+from bugflow.assist.duplicates.vector_tables import IssueVectors, forget_vectors, has_tables, write_vectors
 from bugflow.assist.intake.predicting import join_description
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
@@ -42,7 +44,7 @@ _SCAN = (
         IssueProfile.issue_updated_at,
         func.substr(IssueProfile.profile, 1, len(_START)).label("start"),
     )
-    .outerjoin(IssueProfile, IssueProfile.issue_id == Issue.id)
+    .outerjoin(IssueProfile, and_(IssueProfile.issue_id == Issue.id, IssueProfile.issue_id > bindparam("after")))
     .where(Issue.id > bindparam("after"))
     .order_by(Issue.id)
     .limit(bindparam("most"))
@@ -101,19 +103,6 @@ def read_texts(session: Session, issue_ids: Sequence[int]) -> dict[int, IssueTex
     if not issue_ids:
         return {}
     return {row.id: IssueText(*row) for row in session.execute(_TEXTS, {"issues": list(issue_ids)})}
-
-
-def read_kept(packed: str) -> Profile:
-    """Return a profile that the database keeps.
-
-    Raises:
-        ProfileDamagedError: It is damaged, or of another version.
-    """
-    try:
-        content = b64decode(packed, validate=True)
-    except ValueError:
-        content = b""
-    return unpack_profile(content)
 
 
 def profile_issue(database: Database, issue_id: int, encoder: Encoder | None) -> bool:
@@ -216,12 +205,29 @@ def _store(session: Session, texts: Sequence[IssueText], profiles: Sequence[Prof
     statement = dialect.insert(IssueProfile)
     new = {name: statement.excluded[name] for name in rows[0] if name != "issue_id"}
     session.execute(statement.on_conflict_do_update(index_elements=["issue_id"], set_=new), rows)
+    if has_tables(session):
+        _store_vectors(session, rows, texts, profiles)
     return len(rows)
+
+
+def _store_vectors(
+    session: Session, rows: Sequence[Mapping[str, Any]], texts: Sequence[IssueText], profiles: Sequence[Profile]
+) -> None:
+    """Write the vectors of profiles that were just written, and delete those of profiles that have words only."""
+    made = {text.issue_id: profile for text, profile in zip(texts, profiles, strict=True)}
+    vectors: defaultdict[str, list[IssueVectors]] = defaultdict(list)
+    for row in rows:
+        profile = made[row["issue_id"]]
+        if row["encoder"] and profile.text is not None and profile.title is not None:
+            found = IssueVectors(row["issue_id"], row["digest"], profile.text, profile.title)
+            vectors[row["encoder"]].append(found)
+    write_vectors(session, vectors)
+    forget_vectors(session, [row["issue_id"] for row in rows if not row["encoder"]])
 
 
 def _build_rows(
     session: Session, texts: Sequence[IssueText], profiles: Sequence[Profile], encoder: Encoder | None
-) -> Iterator[dict[str, object]]:
+) -> Iterator[dict[str, Any]]:
     now = utc_now()
     present = read_texts(session, [each.issue_id for each in texts])
     for text, profile in zip(texts, profiles, strict=True):

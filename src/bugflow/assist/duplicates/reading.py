@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import and_, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from bugflow.assist.duplicates.known import IssueState, Sight
@@ -38,7 +38,14 @@ _LINK = select(IssueRelation.source_id, IssueRelation.target_id).where(IssueRela
 
 # Built once: building a statement costs more than running it.
 _ISSUES = select(*STATE, *_KEPT).outerjoin(IssueProfile, IssueProfile.issue_id == Issue.id)
-_BATCH = _ISSUES.where(Issue.id > bindparam("after")).order_by(Issue.id).limit(bindparam("most"))
+# PostgreSQL does not see by itself that the profiles begin behind there, too, and would read them from the first on.
+_BATCH = (
+    select(*STATE, *_KEPT)
+    .outerjoin(IssueProfile, and_(IssueProfile.issue_id == Issue.id, IssueProfile.issue_id > bindparam("after")))
+    .where(Issue.id > bindparam("after"))
+    .order_by(Issue.id)
+    .limit(bindparam("most"))
+)
 _SOME = _ISSUES.where(Issue.id.in_(bindparam("issues", expanding=True))).order_by(Issue.id)
 _FORGET = text("PRAGMA shrink_memory")
 _STAMPS = select(Issue.id, Issue.updated_at)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -14,8 +15,8 @@ from bugflow.assist.duplicates.errors import NothingToCompareError
 from bugflow.assist.duplicates.hosting import DuplicateHost
 from bugflow.assist.duplicates.known import KnownIssues, Sight, build_fields
 from bugflow.assist.duplicates.meanwhile import LOADING, find_meanwhile
-from bugflow.assist.duplicates.packing import ProfileDamagedError
-from bugflow.assist.duplicates.profiling import IssueText, read_kept
+from bugflow.assist.duplicates.packing import ProfileDamagedError, read_kept
+from bugflow.assist.duplicates.profiling import IssueText
 from bugflow.assist.duplicates.queries import list_rejected
 from bugflow.assist.duplicates.reading import read_sight
 from bugflow.assist.duplicates.reasons import (
@@ -32,6 +33,7 @@ from bugflow.assist.duplicates.suggestion_schemas import (
     SuggestionsRead,
 )
 from bugflow.assist.duplicates.tables import IssueProfile
+from bugflow.assist.duplicates.vector_asking import Asked, ask_database
 from bugflow.assist.intake.predicting import join_description
 from bugflow.assist.intake.service import choose_project
 from bugflow.assist.intake.titles import derive_title
@@ -165,7 +167,9 @@ def suggest(host: DuplicateHost, database: Database, actor: Actor, sought: Sough
     note: str | None = LOADING
     if ready:
         profile, note = _profile(host, sought)
-        thought = host.search(lambda known: _think(host, known, sought, profile)) or thought
+        asked = _ask(host, database, actor, sought, profile)
+        thought = host.search(lambda known: _think(host, known, sought, profile, asked)) or thought
+        note = note or asked.note
     with database.snapshot() as session:
         if not ready:
             found = find_meanwhile(session, actor, sought.text, left_out=sought.left_out)
@@ -196,17 +200,36 @@ def _profile(host: DuplicateHost, sought: Sought) -> tuple[Profile, str | None]:
     return host.profile(sought.text.report)
 
 
-def _think(host: DuplicateHost, known: KnownIssues, sought: Sought, profile: Profile) -> Thought:
+def _ask(host: DuplicateHost, database: Database, actor: Actor, sought: Sought, profile: Profile) -> Asked:
+    """Ask the database where it has the vectors."""
+    with host.read() as known:
+        vectors = None if known is None else known.vectors
+    if vectors is None:
+        return Asked()
+    before = sought.created_at if sought.text.issue_id else None
+    build_query = partial(_build_query, sought, profile)
+    return ask_database(host, database, vectors, profile, build_query, viewer=actor, before=before)
+
+
+def _build_query(sought: Sought, profile: Profile, known: KnownIssues) -> Query:
     allowed = known.mask(sought.sight)
     own = known.find_canonical(sought.text.issue_id)
     for issue_id in sought.left_out | {sought.text.issue_id, own}:
         row = known.index.find_row(issue_id)
         if row is not None:
             allowed[row] = False
-    if profile.text is not None and len(profile.text) != known.index.n_dims:  # It was loaded anew in between.
+    if profile.text is not None and len(profile.text) != known.n_dims:  # It was loaded anew in between.
         profile = Profile(profile.words)
-    query = Query(profile, sought.filed, allowed)
-    found = find_candidates(known.index, query)
+    return Query(profile, sought.filed, allowed)
+
+
+def _think(host: DuplicateHost, known: KnownIssues, sought: Sought, profile: Profile, asked: Asked) -> Thought:
+    own = known.find_canonical(sought.text.issue_id)
+    if known.vectors is None:
+        query = _build_query(sought, profile, known)
+        found = find_candidates(known.index, query)
+    else:
+        query, found = asked.choose(known, partial(_build_query, sought, profile))
     if not len(found.rows):
         return Thought()
     matches = _collapse(known, own, sought.left_out, _rank(host, known, query, found))

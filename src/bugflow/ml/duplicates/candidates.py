@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bugflow.ml.duplicates.index import FIELDS, Filed, ReportIndex
+from bugflow.ml.duplicates.meanings import GivenMeanings, HeldMeanings, Meanings, centre
 from bugflow.ml.duplicates.postings import Scores
 from bugflow.ml.duplicates.profiles import Profile
 from bugflow.ml.duplicates.terms import Terms
@@ -35,11 +36,22 @@ class Query:
     Attributes:
         filed: When it was, or is about to be, filed; and its fields.
         allowed: Which rows may be found, shape (rows,); none allows all that are older.
+        given: How near the meanings of some rows are, where that was computed elsewhere.
     """
 
     profile: Profile
     filed: Filed
     allowed: NDArray[np.bool_] | None = None
+    given: GivenMeanings | None = None
+
+    def open_meanings(self, index: ReportIndex) -> Meanings | None:
+        """Return what compares the report's meaning with that of rows; none without vectors."""
+        title, text = self.profile.title, self.profile.text
+        if title is None or text is None:
+            return None
+        if self.given is not None:
+            return self.given
+        return HeldMeanings(index.texts, index.titles, text, title) if index.n_dims else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +72,60 @@ class Candidates:
 
 def find_candidates(index: ReportIndex, query: Query, *, most: int = MOST) -> Candidates:
     """Return older reports that may be the same bug, at most so many."""
+    rows = np.flatnonzero(mark_possible(index, query))
+    near, centred = _score_meaning(index, query.profile)
+    said = Sources(
+        rows=rows,
+        words=score_words(index, query.profile)[rows],
+        near=near[rows],
+        centred=centred[rows],
+        frames=score_frames(index, query.profile.words.frames)[rows],
+        circumstances=score_circumstances(index, query.filed, rows),
+    )
+    return choose_candidates(said, most=most)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the sources say about rows; all of shape (rows,).
+
+    Attributes:
+        words: BM25.
+        near: Cosine of the texts.
+        centred: The same with what all texts have in common taken away.
+        frames: How much of the trace is shared, in [0, 1].
+        circumstances: What was filed or closed lately, and has the same component, has more; at most .05.
+    """
+
+    rows: NDArray[np.int64]
+    words: Scores
+    near: Scores
+    centred: Scores
+    frames: Scores
+    circumstances: Scores
+
+    def add_up(self) -> Scores:
+        """Return the sum by which candidates are chosen."""
+        together: Scores = (
+            self.words / max(float(self.words.max(initial=0)), 1e-6)
+            + BY_MEANING * self.centred
+            + BY_FRAMES * self.frames
+            + self.circumstances
+        )
+        return together
+
+
+def choose_candidates(said: Sources, *, most: int = MOST) -> Candidates:
+    """Return the best by all sources together, and the few best by each."""
+    chosen = _choose(said.add_up(), [said.words, said.centred, said.frames], most)
+    return Candidates(said.rows[chosen], said.words[chosen], said.near[chosen], said.frames[chosen])
+
+
+def mark_possible(index: ReportIndex, query: Query) -> NDArray[np.bool_]:
+    """Return which rows are there, older and allowed; at most as long as the index."""
     n_rows = len(index)  # Once: a thread may add some meanwhile.
     possible = index.alive[:n_rows] & (index.created[:n_rows] < query.filed.created)
-    if query.allowed is not None:
-        possible = possible[: len(query.allowed)] & query.allowed[:n_rows]
-    rows = np.flatnonzero(possible)
-    words = _score_words(index, query.profile)[rows]
-    near, centred = _score_meaning(index, query.profile)
-    near, centred = near[rows], centred[rows]
-    frames = _score_frames(index, query.profile.words.frames)[rows]
-    together = (
-        words / max(float(words.max(initial=0)), 1e-6)
-        + BY_MEANING * centred
-        + BY_FRAMES * frames
-        + _score_circumstances(index, query.filed, rows)
-    )
-    chosen = _choose(together, [words, centred, frames], most)
-    return Candidates(rows[chosen], words[chosen], near[chosen], frames[chosen])
+    return possible if query.allowed is None else possible[: len(query.allowed)] & query.allowed[:n_rows]
 
 
 def choose_terms(index: ReportIndex, profile: Profile) -> tuple[Terms, NDArray[np.float32]]:
@@ -89,7 +138,8 @@ def choose_terms(index: ReportIndex, profile: Profile) -> tuple[Terms, NDArray[n
     return words.terms[best], weights[best] * often * 2 / (often + 1)
 
 
-def _score_words(index: ReportIndex, profile: Profile) -> Scores:
+def score_words(index: ReportIndex, profile: Profile) -> Scores:
+    """Return BM25 of every row."""
     return index.postings.score(*choose_terms(index, profile))
 
 
@@ -103,19 +153,22 @@ def _score_meaning(index: ReportIndex, profile: Profile) -> tuple[Scores, Scores
     common = index.texts.compare_mean()[: len(near)]  # A thread may have added some meanwhile.
     length = float(mean @ mean)
     own = float(profile.text @ mean)
-    away = np.sqrt(np.maximum(1 - 2 * common + length, 1e-6) * max(1 - 2 * own + length, 1e-6))
-    return near, (near - common - own + length) / away
+    return near, centre(near, common, own=own, length=length)
 
 
-def _score_frames(index: ReportIndex, frames: Terms) -> Scores:
+def score_frames(index: ReportIndex, frames: Terms) -> Scores:
+    """Return how much of the trace every row shares, in [0, 1]."""
     if not len(frames):
         return np.zeros(len(index), dtype=np.float32)
     weights = index.frames.weigh(frames)
     return index.frames.add_up(frames, weights) / max(float(weights.sum()), 1e-6)
 
 
-def _score_circumstances(index: ReportIndex, filed: Filed, rows: NDArray[np.int64]) -> Scores:
-    """What was filed lately, is open or was closed lately, and is of the same component, comes before the rest."""
+def score_circumstances(index: ReportIndex, filed: Filed, rows: NDArray[np.int64]) -> Scores:
+    """Return how much circumstances speak for rows.
+
+    What was filed lately, is open or was closed lately, and is of the same component, comes before the rest.
+    """
     days = (filed.created - index.created[rows]) / DAY
     closed = index.closed[rows]
     done = closed < filed.created
@@ -130,15 +183,16 @@ def _choose(together: Scores, sources: list[Scores], most: int) -> NDArray[np.in
     """Return the places of the best, the best first."""
     kept = np.zeros(len(together), dtype=np.bool_)
     for each in sources:
-        best = _best(each, min(SURE_OF_EACH, most // len(sources)))
+        best = find_best(each, min(SURE_OF_EACH, most // len(sources)))
         kept[best[each[best] > 0]] = True
-    best = _best(together, most)
+    best = find_best(together, most)
     fill = best[~kept[best]][: most - np.count_nonzero(kept)]
     kept[fill] = True
     places = np.flatnonzero(kept)
     return places[np.argsort(-together[places], kind="stable")]
 
 
-def _best(scores: Scores, most: int) -> NDArray[np.int64]:
+def find_best(scores: Scores, most: int) -> NDArray[np.int64]:
+    """Return the places of the highest scores, the highest first."""
     some = np.argpartition(-scores, most - 1)[:most] if most < len(scores) else np.arange(len(scores))
     return some[np.argsort(-scores[some], kind="stable")]

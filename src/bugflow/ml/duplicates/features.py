@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -43,19 +44,18 @@ def compute_features(index: ReportIndex, query: Query, found: Candidates) -> Fea
 
 
 def _compare_meaning(index: ReportIndex, query: Query, found: Candidates) -> Iterator[tuple[str, Column]]:
-    nothing = np.zeros(len(found.rows))
-    title, text = query.profile.title, query.profile.text
-    if title is None or text is None or not index.n_dims:
+    meanings = query.open_meanings(index)
+    if meanings is None:
+        nothing = np.zeros(len(found.rows))
         for name in ("meaning", "title_meaning", "title_in_text", "text_in_title", "both_meanings"):
             yield name, nothing
         return
-    titles, texts = index.titles.take(found.rows), index.texts.take(found.rows)
-    meaning, title_meaning = texts @ text, titles @ title
-    yield "meaning", meaning
-    yield "title_meaning", title_meaning
-    yield "title_in_text", texts @ title
-    yield "text_in_title", titles @ text
-    yield "both_meanings", meaning + title_meaning
+    near = meanings.compare(found.rows)
+    yield "meaning", near.text
+    yield "title_meaning", near.title
+    yield "title_in_text", near.title_in_text
+    yield "text_in_title", near.text_in_title
+    yield "both_meanings", near.text + near.title
 
 
 def _compare_words(index: ReportIndex, query: Query, found: Candidates) -> Iterator[tuple[str, Column]]:
@@ -205,13 +205,12 @@ def _compare_groups(
     index: ReportIndex, query: Query, found: Candidates, columns: dict[str, Column]
 ) -> Iterator[tuple[str, Column]]:
     """Look at what is known to be the same bug as the candidate: how much, how lately, how near."""
-    groups = index.groups.copy()  # A thread may join some meanwhile.
-    names, own = np.unique(groups[found.rows], return_inverse=True)
-    places = np.full(int(groups.max()) + 1, -1)
-    places[names] = np.arange(len(names))
-    rows = np.flatnonzero(places[groups] >= 0)
-    rows = rows[index.alive[rows] & (index.created[rows] < query.filed.created)]
-    members = places[groups[rows]]
+    names, own = np.unique(index.groups[found.rows], return_inverse=True)
+    together = [index.list_members(group) for group in names.tolist()]
+    rows = np.fromiter(chain.from_iterable(together), dtype=np.int64)
+    members = np.repeat(np.arange(len(names)), list(map(len, together)))
+    older = index.alive[rows] & (index.created[rows] < query.filed.created)
+    rows, members = rows[older], members[older]
     sizes = np.bincount(members, minlength=len(names))
     yield "group_size", np.log(np.maximum(sizes[own], 1))
     latest = np.full(len(names), -np.inf)

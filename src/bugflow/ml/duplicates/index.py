@@ -74,6 +74,7 @@ class ReportIndex:
         self._created: GrowingArray[np.float64] = GrowingArray(np.float64)
         self._closed: GrowingArray[np.float64] = GrowingArray(np.float64)
         self._groups: GrowingArray[np.int64] = GrowingArray(np.int64)
+        self._followers: dict[int, set[int]] = {}
         self._alive: GrowingArray[np.bool_] = GrowingArray(np.bool_)
         self._lengths: GrowingArray[np.int32] = GrowingArray(np.int32, 2)
         self._codes: GrowingArray[np.int32] = GrowingArray(np.int32, len(FIELDS))
@@ -110,13 +111,15 @@ class ReportIndex:
         self._changes += 1
 
     def _replace(self, identity: int, row: int) -> None:
-        alive, groups, replaced = self._alive.view(), self._groups.view(), self._rows.get(identity)
+        alive, replaced = self._alive.view(), self._rows.get(identity)
         if replaced is not None:
             alive[replaced] = False
-            if groups[replaced] == replaced:
-                groups[groups == replaced] = row
+            group = int(self._groups.view()[replaced])
+            if group == replaced:
+                for member in self.list_members(replaced):
+                    self._put(member, row)
             else:
-                groups[row] = groups[replaced]
+                self._put(row, group)
         alive[row] = True
         self._rows[identity] = row
 
@@ -177,7 +180,9 @@ class ReportIndex:
         """
         groups = self._groups.view()
         row, into = self._rows[identity], self._rows[canonical]
-        groups[groups == groups[row]] = groups[into]
+        group = int(groups[into])
+        for member in self.list_members(int(groups[row])):
+            self._put(member, group)
 
     def assign(self, identity: int, canonical: int) -> None:
         """Put one report into the group that another one names, into its own where that is not in the index.
@@ -186,7 +191,24 @@ class ReportIndex:
         """
         row = self._rows.get(identity)
         if row is not None:
-            self._groups.view()[row] = self._rows.get(canonical, row)
+            self._put(row, self._rows.get(canonical, row))
+
+    def _put(self, row: int, group: int) -> None:
+        """Put a row into the group that another one, or itself, names."""
+        groups = self._groups.view()
+        former = int(groups[row])
+        if former != row:
+            self._followers[former].discard(row)
+            if not self._followers[former]:
+                del self._followers[former]
+        if group != row:
+            self._followers.setdefault(group, set()).add(row)
+        groups[row] = group
+
+    def list_members(self, group: int) -> list[int]:
+        """Return the rows of the group that a row names, those that were replaced included, without a look at all."""
+        followers = list(self._followers.get(group, ()))
+        return [group, *followers] if self._groups.view()[group] == group else followers
 
     def list_moments(self) -> NDArray[np.float64]:
         """Return when those that are alive were filed, in seconds since 1970, ascending; kept until that changes."""

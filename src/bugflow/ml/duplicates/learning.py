@@ -1,7 +1,7 @@
 """Trains a ranker on reports beside their candidates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import lightgbm
@@ -79,7 +79,7 @@ class _Judged:
         features: What the judging sees, shape (candidates, features).
         right: Whether each candidate is the same bug.
         weights: For how many reports each one's report stands.
-        first: Whether each is the best of its report.
+        first: Whether each is the best of its report, and that was really filed.
         known: Whether an older report is known to be the same bug as each one's report.
     """
 
@@ -101,6 +101,9 @@ def train_ranker(lessons: Sequence[Lesson], options: Options | None = None) -> R
     Both learn from each report twice: as it was filed, and as it was when only its title was written.
 
     Judging is about bugs: tasks that repeat each other every week are no duplicates.
+
+    Of reports that repeat an older one word for word, with an exchanged one or in part, it learns from made-up ones:
+    trackers have few. These decide nothing about calibration and threshold.
 
     A report that nearly repeats an older one, of which nobody has said that they are the same bug, is left out of
     judging, unless it was fixed by itself: nobody has said either that they are not, and most of them are.
@@ -147,26 +150,37 @@ def _divide(lessons: Sequence[Lesson]) -> list[Lesson]:
 
 
 def _list_all(lesson: Lesson) -> list[Comparison]:
-    return [*lesson.comparisons, *lesson.drafts]
+    return [*lesson.comparisons, *lesson.drafts, *lesson.copies]
 
 
 def _judge_unseen(folds: Sequence[Lesson], held: int, options: Options) -> _Judged:
     others = [each for fold, lesson in enumerate(folds) if fold != held for each in _list_all(lesson)]
     ranking = _fit_ranking(others, options)
-    features, right, weights, first, duplicates = [], [], [], [], []
-    for each in _list_all(folds[held]):
+    judged = []
+    for each in [*folds[held].comparisons, *folds[held].drafts]:
         known = bool(each.right.any())
-        if not each.is_bug or not (known or each.settled or not _is_near(each)):
-            continue
-        scores = np.asarray(ranking.predict(each.features, num_threads=options.threads))
-        order = np.argsort(-scores, kind="stable")
-        some = min(JUDGED, len(order))
-        features.append(join_standing(each.features, scores, order))
-        right.append(each.right[order[:JUDGED]])
-        weights.append(np.full(some, 1.0 if known else folds[held].others_weight))
-        first.append(np.arange(some) == 0)
-        duplicates.append(np.full(some, known))
-    return _Judged(*(np.concatenate(each) for each in (features, right, weights, first, duplicates)))
+        if each.is_bug and (known or each.settled or not _is_near(each)):
+            weight = 1.0 if known else folds[held].others_weight
+            judged.append(_take_best(ranking, each, weight, known=known, options=options))
+    for each in folds[held].copies:
+        best = _take_best(ranking, each, 1.0, known=False, options=options)
+        judged.append(replace(best, first=np.zeros_like(best.first)))
+    return _join(judged)
+
+
+def _take_best(
+    ranking: lightgbm.Booster, comparison: Comparison, weight: float, *, known: bool, options: Options
+) -> _Judged:
+    scores = np.asarray(ranking.predict(comparison.features, num_threads=options.threads))
+    order = np.argsort(-scores, kind="stable")
+    best = np.arange(min(JUDGED, len(order)))
+    return _Judged(
+        features=join_standing(comparison.features, scores, order),
+        right=comparison.right[order[:JUDGED]],
+        weights=np.full(len(best), weight),
+        first=best == 0,
+        known=np.full(len(best), known),
+    )
 
 
 def _is_near(comparison: Comparison) -> bool:

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bugflow.ml.contract import Encoder, Report
+from bugflow.ml.duplicates.candidates import Query
+from bugflow.ml.duplicates.copies import Copy, make_copies
 from bugflow.ml.duplicates.history import History
 from bugflow.ml.duplicates.profiles import Profile, profile_reports
-from bugflow.ml.duplicates.replay import Comparison, compare, replay
+from bugflow.ml.duplicates.replay import Comparison, Moment, compare, replay
 
-OTHERS = 2_500
+OTHERS, COPIES = 2_500, 1_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +23,20 @@ class Lesson:
         others_weight: For how many reports each one stands of which no older report is known to be the same bug: they
             are many, so that some are chosen.
         drafts: The same reports when only their titles were written: candidates are shown while one types.
+        copies: Made-up reports that repeat older ones.
     """
 
     comparisons: Sequence[Comparison]
     others_weight: float = 1.0
     drafts: Sequence[Comparison] = ()
+    copies: Sequence[Comparison] = ()
 
     def choose(self, rows: Collection[int]) -> "Lesson":
         """Return what the lesson says of some of the history's rows."""
         chosen = set(rows)
-        parts = ([each for each in part if each.row in chosen] for part in (self.comparisons, self.drafts))
-        comparisons, drafts = parts
-        return Lesson(comparisons, self.others_weight, drafts)
+        parts = (self.comparisons, self.drafts, self.copies)
+        comparisons, drafts, copies = ([each for each in part if each.row in chosen] for part in parts)
+        return Lesson(comparisons, self.others_weight, drafts, copies)
 
 
 def build_lesson(
@@ -49,14 +53,32 @@ def build_lesson(
     """
     chosen = choose_others(history, others, seed=seed)
     rows = sorted({*history.queries, *chosen})
-    titles = profile_reports([Report(history.reports[row].title, "") for row in rows], encoder)
-    compared, drafts = [], []
-    for moment, title in zip(replay(history, profiles, rows), titles, strict=True):
-        compared.append(compare(history, moment))
-        drafts.append(compare(history, replace(moment, query=replace(moment.query, profile=title))))
+    titles = [Report(history.reports[row].title, "") for row in rows]
+    drafts = dict(zip(rows, profile_reports(titles, encoder), strict=True))
+    made = make_copies(history, COPIES, seed=seed)
+    profiled = zip(made, profile_reports([each.report for each in made], encoder), strict=True)
+    copies = {copy.row: (copy, profile) for copy, profile in profiled}
+    compared: tuple[list[Comparison | None], ...] = ([], [], [])
+    for moment in replay(history, profiles, sorted({*drafts, *copies})):
+        if moment.row in drafts:
+            draft = replace(moment.query, profile=drafts[moment.row])
+            compared[0].append(compare(history, moment))
+            compared[1].append(compare(history, replace(moment, query=draft)))
+        if moment.row in copies:
+            compared[2].append(_compare_copy(history, moment, *copies[moment.row]))
     unlinked = len(history) - len(history.queries) - len(history.doubtful.difference(history.queries))
     weight = unlinked / max(len(chosen), 1)
-    return Lesson([each for each in compared if each], weight, [each for each in drafts if each])
+    filed, drafted, repeated = ([each for each in part if each] for part in compared)
+    return Lesson(filed, weight, drafted, repeated)
+
+
+def _compare_copy(history: History, moment: Moment, copy: Copy, profile: Profile) -> Comparison | None:
+    """Return a made-up report beside its candidates; none where what it repeats is not among them."""
+    found = compare(history, replace(moment, query=Query(profile, copy.filed)))
+    if found is None:
+        return None
+    right = history.clusters[found.rows] == history.clusters[copy.of]
+    return replace(found, right=right & copy.same, settled=True) if right.any() else None
 
 
 def choose_others(history: History, most: int, *, seed: int = 0) -> list[int]:

@@ -96,9 +96,9 @@ class Postings:
         lengths = self._lengths.view()
         scores = np.zeros(len(lengths), dtype=np.float32)
         average = max(self._total_length / max(len(lengths), 1), 1e-6)
-        normal = SATURATION * (1 - BY_LENGTH + BY_LENGTH * lengths / average)
         for rows, often, weight in self._find(terms, weights, len(lengths)):
-            scores[rows] += weight * often * (SATURATION + 1) / (often + normal[rows])
+            normal = SATURATION * (1 - BY_LENGTH + BY_LENGTH * lengths[rows] / average)
+            scores[rows] += weight * often * (SATURATION + 1) / (often + normal)
         return scores
 
     def add_up(self, terms: Terms, weights: NDArray[np.float32]) -> Scores:

@@ -18,6 +18,7 @@ from bugflow.operation.doctor.files import examine_attachments, examine_storage
 from bugflow.operation.doctor.findings import Finding, fail, note
 from bugflow.operation.doctor.services import examine_broker, examine_jobs, examine_mail
 from bugflow.operation.doctor.settings import examine_home, examine_program, examine_settings
+from bugflow.operation.doctor.vectors import examine_vectors
 
 GROUPS = (
     "program",
@@ -123,6 +124,7 @@ class Examination:
     def _examine_contents(self, database: Database) -> Iterator[Finding]:
         with database.snapshot() as session:
             yield from examine_contents(session)
+            yield from examine_vectors(session, self.settings)
 
     def _examine_attachments(self, database: Database) -> Iterator[Finding]:
         with database.snapshot() as session:
