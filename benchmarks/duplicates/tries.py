@@ -16,7 +16,7 @@ from pathlib import Path
 from trackers import TRACKERS, read_pasts
 from tries_candidates import try_union
 from tries_feedback import try_feedback
-from tries_judging import try_binary, try_flag
+from tries_judging import try_binary, try_flag, try_without_copies
 from tries_ranking import Bench
 from tries_sentences import try_sentences
 from tries_vectors import try_matrix
@@ -31,6 +31,7 @@ TRIES: Mapping[str, Callable[[Bench], None]] = {
     "matrix": try_matrix,
     "binary": try_binary,
     "flag": try_flag,
+    "without-copies": try_without_copies,
     "sentences": try_sentences,
 }
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
+from trackers import print_copies
 from tries_figures import compare_shares, print_ranks
 from tries_ranking import Bench, Flagged, exchange, fit_ranking, flag_lesson, rank_lesson, score_by
 
@@ -32,6 +34,17 @@ def try_binary(bench: Bench) -> None:
             alone = fit_ranking([bench.pasts[other][2] for other in bench.list_teachers(name)])
         kept = rank_lesson(history, lesson, score_by(bench.rank_kept(name)))
         print_ranks(f"{name}, the ranker", kept, rank_lesson(history, lesson, score_by(alone)))
+
+
+def try_without_copies(bench: Bench) -> None:
+    """A ranker that no made-up report has taught."""
+    for name in bench.trackers:
+        history, _, lesson = bench.pasts[name]
+        taught = train_ranker([replace(bench.pasts[other][2], copies=()) for other in bench.list_teachers(name)])
+        print(f"{name}, without made-up reports:")
+        print_copies(taught, lesson)
+        kept = rank_lesson(history, lesson, score_by(bench.rank_kept(name)))
+        print_ranks(f"{name}, the ranker", kept, rank_lesson(history, lesson, score_by(taught.ranking)))
 
 
 def try_flag(bench: Bench) -> None:

@@ -80,7 +80,7 @@ def exchange(module: ModuleType, **tried: Any) -> Iterator[None]:  # noqa: ANN40
 
 def fit_ranking(lessons: Sequence[Lesson]) -> lightgbm.Booster:
     """Return the ranking alone, without the judging, as the product trains it."""
-    comparisons = [each for lesson in lessons for each in (*lesson.comparisons, *lesson.drafts)]
+    comparisons = [each for lesson in lessons for each in learning._list_all(lesson)]  # noqa: SLF001 -- As the product.
     return learning._fit_ranking(comparisons, Options())  # noqa: SLF001 -- Training both would take five times as long.
 
 
