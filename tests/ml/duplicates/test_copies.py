@@ -1,5 +1,8 @@
 """Made-up reports that repeat older ones."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -18,7 +21,7 @@ def tell_history(reports: int = 400, issue_type: str = "bug") -> History:
     """Reports of one bug an hour, each about one of three platforms."""
     texts = [
         Report(
-            f"List on {PLATFORMS[row % 3]} loses row {row} after sorting",
+            f"List on {PLATFORMS[row % 3]} loses Row {row} after Sort in Main Window",
             f"On {PLATFORMS[row % 3]} the row is gone. It was there before. Sort twice to see it. Nothing helps.",
         )
         for row in range(reports)
@@ -95,6 +98,17 @@ def test_tasks_are_not_repeated() -> None:
 
 def test_where_there_are_few_reports_nothing_is_repeated() -> None:
     assert make_copies(tell_history(LEAST_OLDER), 300) == []
+
+
+def test_the_same_seed_gives_the_same_copies_in_each_process() -> None:
+    told = "from ml.duplicates.test_copies import *; print([c.report.title for c in make_copies(tell_history(), 300)])"
+    outputs = set()
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-c", told]
+        ran = subprocess.run(command, env=environment, capture_output=True, check=True)  # noqa: S603 -- Our own command.
+        outputs.add(ran.stdout)
+    assert len(outputs) == 1
 
 
 def test_the_same_seed_gives_the_same_copies(history: History, copies: list[Copy]) -> None:

@@ -21,6 +21,8 @@ LEAST_WORDS, LONGEST = 4, 20_000
 """Of a title that says enough to be repeated; and of a description that is read."""
 KEPT_FIELD, SAME_REPORTER = 0.8, 0.15
 """How often a copy has a field of the report that it repeats, and the person."""
+KEPT = ("project", "issue_type")
+"""What it always has."""
 FREQUENT = 0.01
 """A word that a larger share of the titles has tells little of what a report is about, unless it is a name."""
 LEAST_TITLES, TRIES = 3, 20
@@ -83,12 +85,12 @@ def _count_words(report: Report) -> int:
 
 def _refile(older: Filed, newer: Filed, rng: np.random.Generator) -> Filed:
     """Return what is known of a copy: mostly what is known of the report that it repeats, and another person."""
-    fields = {name: value for name, value in older.fields.items() if rng.random() < KEPT_FIELD}
+    fields = {name: value for name, value in older.fields.items() if rng.random() < KEPT_FIELD or name in KEPT}
+    author = older if rng.random() < SAME_REPORTER else newer
     fields.pop("reporter", None)
-    who = older if rng.random() < SAME_REPORTER else newer
-    own = {name: who.fields[name] for name in ("reporter",) if name in who.fields}
-    kinds = {name: older.fields[name] for name in ("project", "issue_type") if name in older.fields}
-    return Filed(newer.created, fields={**fields, **kinds, **own})
+    if "reporter" in author.fields:
+        fields["reporter"] = author.fields["reporter"]
+    return Filed(newer.created, fields=fields)
 
 
 def _shorten(report: Report, rng: np.random.Generator) -> Report | None:
@@ -104,7 +106,7 @@ class _Words:
     """The words of all titles by which one report is told from another."""
 
     def __init__(self, reports: Sequence[Report]) -> None:
-        counts = Counter(word for report in reports for word in set(_WORD.findall(report.title)))
+        counts = Counter(word for report in reports for word in dict.fromkeys(_WORD.findall(report.title)))
         self._counts: Mapping[str, int] = counts
         self._frequent = FREQUENT * len(reports)
         self._words = [word for word, count in counts.items() if count >= LEAST_TITLES and self._is_telling(word)]
