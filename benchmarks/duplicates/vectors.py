@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", default=list(INDEXES), choices=list(INDEXES))
     parser.add_argument("--figures", type=Path, help="Folder for the figures as JSON.")
     options = parser.parse_args()
+    options.folder.mkdir(parents=True)  # Nothing that was there is removed.
     address = f"host={options.folder} user=postgres dbname=postgres"
     with run_postgresql(options.folder, SETTINGS), psycopg.connect(address, autocommit=True) as connection:
         figures = measure(connection, options.vectors, options.kinds)

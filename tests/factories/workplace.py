@@ -1,5 +1,6 @@
 """People of every role, a project and a clock that goes on, for tests that call services without HTTP."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,8 +49,8 @@ class Workplace:
         return self.people[Role.PROJECT_MANAGER]
 
 
-def build_workplace(session: Session) -> Workplace:
-    """Make a user of each role and a project."""
+def build_workplace(session: Session, titles: Iterable[str] = ()) -> Workplace:
+    """Make a user of each role, a project, and in it an issue of each title."""
     system, now = build_system_actor("cli"), datetime(2026, 1, 5, tzinfo=UTC)
     people = {}
     for role in Role:
@@ -58,4 +59,7 @@ def build_workplace(session: Session) -> Workplace:
         )
         people[role] = build_actor(user, origin="api")
     project = create_project(session, key="B", name="Bugs", actor=system, now=now)
-    return Workplace(project, people)
+    made = Workplace(project, people)
+    for title in titles:
+        made.report(session, title=title)
+    return made

@@ -34,9 +34,7 @@ ENCODER = BagEncoder()
 def filled(vector_database: Database) -> Database:
     """A database with issues whose vectors it searches."""
     with vector_database.transaction() as session:
-        workplace = build_workplace(session)
-        for number in range(4):
-            workplace.report(session, title=f"The export of sheet {number} fails")
+        build_workplace(session, [f"The export of sheet {number} fails" for number in range(4)])
     profile_backlog(vector_database, ENCODER)
     keep_vectors(vector_database, ENCODER.name)
     return vector_database

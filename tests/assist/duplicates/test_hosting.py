@@ -41,10 +41,7 @@ CRASH = "Exporting the quarterly spreadsheet crashes with zlib underflow"
 @pytest.fixture
 def workplace(database: Database) -> Workplace:
     with database.transaction() as session:
-        made = build_workplace(session)
-        for number in range(5):
-            made.report(session, title=f"Something else number {number} about menus")
-    return made
+        return build_workplace(session, [f"Something else number {number} about menus" for number in range(5)])
 
 
 def build(database: Database, encoder: Encoder | None = None, **options: Any) -> DuplicateHost:  # noqa: ANN401 -- Any option.

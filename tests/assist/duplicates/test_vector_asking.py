@@ -1,6 +1,5 @@
 """Suggestions where PostgreSQL has the vectors: as from memory, for whoever may see what, and by words if it fails."""
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.roles import Role
 from bugflow.tracker.issues.tables import Issue
 from factories.encoders import BagEncoder
+from factories.locks import hold
 from factories.runners import wait_until
 from factories.workplace import Workplace, build_workplace
 from ml.duplicates.building import build_profile
@@ -177,23 +177,11 @@ def test_a_database_that_takes_too_long_is_not_waited_for_and_after_some_times_l
     number = report(vector_database, workplace)
     host = load(vector_database, failures=2, pause_seconds=300)
     monkeypatch.setattr(vector_search, "MOST_MILLISECONDS", 50)
-    locked, leave = threading.Event(), threading.Event()
-
-    def lock() -> None:
-        with vector_database.transaction() as session:
-            session.execute(text("LOCK TABLE issue_vectors IN ACCESS EXCLUSIVE MODE"))
-            locked.set()
-            leave.wait(60)
-
-    thread = threading.Thread(target=lock)
-    thread.start()
-    assert locked.wait(20)
-    for _ in range(2):
-        answer = ask(host, vector_database, workplace.manager)
-        assert (list_ids(answer), answer.note) == ([number], DATABASE_FAILED)
-    assert host.asking.state == "open"
-    leave.set()
-    thread.join(20)
+    with hold(vector_database, "LOCK TABLE issue_vectors IN ACCESS EXCLUSIVE MODE"):
+        for _ in range(2):
+            answer = ask(host, vector_database, workplace.manager)
+            assert (list_ids(answer), answer.note) == ([number], DATABASE_FAILED)
+        assert host.asking.state == "open"
     assert ask(host, vector_database, workplace.manager).note == DATABASE_FAILED
     assert ask(load(vector_database), vector_database, workplace.manager).note is None
 

@@ -34,10 +34,7 @@ from factories.workplace import Workplace, build_workplace
 @pytest.fixture
 def workplace(vector_database: Database) -> Workplace:
     with vector_database.transaction() as session:
-        made = build_workplace(session)
-        for number in range(7):
-            made.report(session, title=f"The export of sheet {number} fails")
-    return made
+        return build_workplace(session, [f"The export of sheet {number} fails" for number in range(7)])
 
 
 def read(database: Database) -> dict[int, tuple[str, str, list[float]]]:

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from bugflow.core.database import Database, UtcDateTime, open_database
+from bugflow.core.database import Database, UtcDateTime, open_database, read_reason
 from bugflow.core.database.engine import DatabaseAddressError
+from factories.locks import hold
 
 
 @pytest.mark.parametrize("address", ["mysql://localhost/x", "nonsense", "oracle://x", "sqlite://"])
@@ -65,22 +66,11 @@ def test_a_writer_that_had_to_wait_is_as_patient_as_before(database: Database) -
         with database.snapshot() as session:
             assert session.scalar(text("SHOW lock_timeout")) == "10s"
         return
-    writing, done = threading.Event(), threading.Event()
-
-    def write_long() -> None:
+    with hold(database, "UPDATE severities SET rank = rank") as done:
+        timer = threading.Timer(0.3, done.set)  # Longer than the short waits.
+        timer.start()
         with database.transaction() as session:
-            session.execute(text("UPDATE severities SET rank = rank"))
-            writing.set()
-            done.wait(30)
-
-    other = threading.Thread(target=write_long)
-    other.start()
-    writing.wait(30)
-    timer = threading.Timer(0.3, done.set)  # Longer than the short waits.
-    timer.start()
-    with database.transaction() as session:
-        assert session.scalar(text("PRAGMA busy_timeout")) == 10_000
-    other.join()
+            assert session.scalar(text("PRAGMA busy_timeout")) == 10_000
 
 
 @pytest.mark.parametrize(("waits", "synchronous"), [(True, 2), (False, 1)])
@@ -131,3 +121,13 @@ def test_a_log_that_cannot_be_tended_now_ends_nobody(database: Database, monkeyp
         patched.setattr(Engine, "raw_connection", lambda _: FullDisk())
         database.tend()
     assert asked == ["PRAGMA wal_checkpoint(PASSIVE)", "closed"]
+
+
+def test_a_reason_is_the_first_line_of_what_the_driver_said_without_the_statement(database: Database) -> None:
+    with pytest.raises(DBAPIError) as caught, database.snapshot() as session:
+        session.execute(text("SELECT secret FROM nowhere"))
+    reason = read_reason(caught.value)
+    assert "nowhere" in reason
+    assert "SELECT" not in reason
+    assert "\n" not in reason
+    assert read_reason(TimeoutError()) == "TimeoutError"

@@ -1,7 +1,7 @@
 """Profiles as bytes: small, the same on every machine, and noticed where they are damaged or of another version."""
 
 import struct
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from zlib import crc32
 
 import numpy as np
@@ -15,6 +15,7 @@ VERSION = 1
 """To be raised when reports are profiled in another way: what was kept then counts as missing."""
 START = b"BF" + bytes([VERSION])
 """Three bytes, so that it is also the beginning of the text that they are kept as."""
+KEPT_START = b64encode(START).decode()
 _HEAD = struct.Struct("<3sI")
 _SIZES = struct.Struct("<7I")
 
@@ -85,6 +86,11 @@ def unpack_profile(packed: bytes) -> Profile:
         n_prose=n_prose,
     )
     return Profile(words, *_read_vectors(body, place + 3 * n_terms, n_dims)) if n_dims else Profile(words)
+
+
+def write_kept(profile: Profile) -> str:
+    """Return a profile as the database keeps it: in base 64."""
+    return b64encode(pack_profile(profile)).decode()
 
 
 def read_kept(packed: str) -> Profile:

@@ -1,6 +1,5 @@
 """Profiles of issues kept in the database: of one issue when its text changes, of all that have none yet."""
 
-from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from sqlalchemy import and_, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from bugflow.assist.duplicates.packing import START, pack_profile
+from bugflow.assist.duplicates.packing import KEPT_START, write_kept
 from bugflow.assist.duplicates.tables import IssueProfile
 from bugflow.assist.duplicates.vector_tables import IssueVectors, forget_vectors, has_tables, write_vectors
 from bugflow.assist.intake.predicting import join_description
@@ -30,7 +29,6 @@ TEXT_FIELDS = frozenset({"title", "description", "stack_trace"})
 """What of an issue is profiled."""
 SCANNED_AT_ONCE, PROFILED_AT_ONCE = 2_000, 100
 DIGEST_BYTES = 16
-_START = b64encode(START).decode()
 
 # Built once: building a statement costs more than running it.
 _TEXTS = select(Issue.id, Issue.updated_at, Issue.title, Issue.description, Issue.stack_trace).where(
@@ -42,7 +40,7 @@ _SCAN = (
         Issue.updated_at,
         IssueProfile.encoder,
         IssueProfile.issue_updated_at,
-        func.substr(IssueProfile.profile, 1, len(_START)).label("start"),
+        func.substr(IssueProfile.profile, 1, len(KEPT_START)).label("start"),
     )
     .outerjoin(IssueProfile, and_(IssueProfile.issue_id == Issue.id, IssueProfile.issue_id > bindparam("after")))
     .where(Issue.id > bindparam("after"))
@@ -165,14 +163,14 @@ def profile_backlog(
 
 def _is_wanting(row: _Scanned, encoder: Encoder | None) -> bool:
     """Whether an issue has no profile, or perhaps one of another text."""
-    if row.profiled_at != row.updated_at or row.start != _START:
+    if row.profiled_at != row.updated_at or row.start != KEPT_START:
         return True
     return encoder is not None and row.encoder != encoder.name
 
 
 def _is_current(kept: IssueProfile | None, text: IssueText, encoder: Encoder | None) -> bool:
     """Whether a profile is of this text and version, and has the encoder's vectors; without one, vectors or none."""
-    if kept is None or kept.digest != text.digest or not kept.profile.startswith(_START):
+    if kept is None or kept.digest != text.digest or not kept.profile.startswith(KEPT_START):
         return False
     return encoder is None or kept.encoder == encoder.name
 
@@ -240,5 +238,5 @@ def _build_rows(
             "digest": text.digest,
             "issue_updated_at": current.updated_at,
             "written_at": now,
-            "profile": b64encode(pack_profile(profile)).decode(),
+            "profile": write_kept(profile),
         }

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from bugflow.assist.duplicates.hosting import DuplicateHost
 from bugflow.assist.duplicates.known import KnownIssues
 from bugflow.assist.duplicates.vector_search import DatabaseVectors, Measured
-from bugflow.core.database import Database
+from bugflow.core.database import Database, read_reason
 from bugflow.ml.duplicates.candidates import Candidates, Query
 from bugflow.ml.duplicates.index import ReportIndex
 from bugflow.ml.duplicates.profiles import Profile
@@ -126,6 +126,5 @@ def _try(host: DuplicateHost, database: Database, ask: Callable[[Session], Answe
             return ask(session)
     except SQLAlchemyError as error:  # It is down, too slow, or somebody dropped the vectors.
         host.asking.note_failure()
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        log.warning("duplicates_not_asked", error=reason, kind=type(error).__name__)
+        log.warning("duplicates_not_asked", error=read_reason(error), kind=type(error).__name__)
         return None

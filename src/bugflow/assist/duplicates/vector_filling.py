@@ -28,7 +28,7 @@ from bugflow.assist.duplicates.vector_tables import (
     write_vectors,
 )
 from bugflow.core.clock import utc_now
-from bugflow.core.database import Database
+from bugflow.core.database import Database, read_reason
 from bugflow.ml.contract import Encoder
 
 log = structlog.get_logger()
@@ -162,7 +162,7 @@ def _make_tables(database: Database) -> str | None:
             for statement in CREATE:
                 session.execute(text(statement))
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        reason = read_reason(error)
         return f"the extension vector cannot be used ({reason}); have an administrator run CREATE EXTENSION vector"
     return None
 

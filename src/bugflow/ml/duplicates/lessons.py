@@ -58,18 +58,20 @@ def build_lesson(
     made = make_copies(history, COPIES, seed=seed)
     profiled = zip(made, profile_reports([each.report for each in made], encoder), strict=True)
     copies = {copy.row: (copy, profile) for copy, profile in profiled}
-    compared: tuple[list[Comparison | None], ...] = ([], [], [])
+    filed: list[Comparison | None] = []
+    drafted: list[Comparison | None] = []
+    repeated: list[Comparison | None] = []
     for moment in replay(history, profiles, sorted({*drafts, *copies})):
         if moment.row in drafts:
             draft = replace(moment.query, profile=drafts[moment.row])
-            compared[0].append(compare(history, moment))
-            compared[1].append(compare(history, replace(moment, query=draft)))
+            filed.append(compare(history, moment))
+            drafted.append(compare(history, replace(moment, query=draft)))
         if moment.row in copies:
-            compared[2].append(_compare_copy(history, moment, *copies[moment.row]))
+            repeated.append(_compare_copy(history, moment, *copies[moment.row]))
     unlinked = len(history) - len(history.queries) - len(history.doubtful.difference(history.queries))
     weight = unlinked / max(len(chosen), 1)
-    filed, drafted, repeated = ([each for each in part if each] for part in compared)
-    return Lesson(filed, weight, drafted, repeated)
+    parts = ([each for each in part if each] for part in (drafted, repeated))
+    return Lesson([each for each in filed if each], weight, *parts)
 
 
 def _compare_copy(history: History, moment: Moment, copy: Copy, profile: Profile) -> Comparison | None:

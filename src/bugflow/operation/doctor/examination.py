@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from bugflow.core.database import Database, open_database
+from bugflow.core.database import Database, open_database, read_reason
 from bugflow.core.errors import BugFlowError
 from bugflow.core.jobs.definition import JobRegistry
 from bugflow.core.settings import Settings
@@ -88,8 +88,9 @@ class Examination:
         except BugFlowError as error:
             yield fail(group, *_split(str(error)))
         except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            yield fail(group, f"the database does not answer: {reason}", "Start it, or check BUGFLOW_DATABASE_URL.")
+            yield fail(
+                group, f"the database does not answer: {read_reason(error)}", "Start it, or check BUGFLOW_DATABASE_URL."
+            )
         except OSError as error:
             yield fail(group, error.strerror or str(error), "Check the disk and the rights of its folders.")
 
