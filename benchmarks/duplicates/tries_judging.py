@@ -14,15 +14,11 @@ from tries_figures import compare_shares, print_ranks
 from tries_ranking import Bench, Flagged, exchange, fit_ranking, flag_lesson, rank_lesson, score_by
 
 from bugflow.ml.duplicates import learning, ranker
-from bugflow.ml.duplicates.features import Features, list_features
+from bugflow.ml.duplicates.features import list_features
 from bugflow.ml.duplicates.learning import LEAST_FLAGGED, Options, train_ranker
-from bugflow.ml.duplicates.ranker import join_standing
 from bugflow.ml.duplicates.replay import Comparison
 
 BINARY = {"objective": "binary", "num_leaves": 15}
-SCALED = ("age", "between", "days", "length", "own_length", "title_length", "own_title_length")
-"""Features whose size depends on the tracker; the score of the ranking is one, too."""
-
 Change = tuple[ModuleType, dict[str, Any]]
 
 
@@ -48,13 +44,10 @@ def try_without_copies(bench: Bench) -> None:
 
 
 def try_flag(bench: Bench) -> None:
-    """Judging the first candidate alone, judging without scaled features, and a threshold by all reports."""
+    """Judging the first candidate alone, judging by features that have a scale, too, and a threshold by all reports."""
     ways: dict[str, list[Change]] = {
         "the first candidate alone": [(learning, {"JUDGED": 1}), (ranker, {"JUDGED": 1})],
-        "without features that have a scale": [
-            (learning, {"join_standing": hide_scaled}),
-            (ranker, {"join_standing": hide_scaled}),
-        ],
+        "by lengths and ages, too": [(ranker, {"_SHOWN": list(range(len(list_features())))})],
         "threshold by all reports": [(learning, {"_choose_threshold": choose_by_all})],
     }
     fit = remember(learning._fit_ranking)  # noqa: SLF001 -- Each way has the same rankings.
@@ -91,13 +84,6 @@ def remember(
         return known[key]
 
     return fit_once
-
-
-def hide_scaled(features: Features, scores: NDArray[np.float64], order: NDArray[np.int64]) -> Features:
-    """Return what the judging sees, with what has a tracker's own scale set to 0."""
-    shown = join_standing(features, scores, order).copy()
-    shown[:, [*(list_features().index(name) for name in SCALED), len(list_features())]] = 0
-    return shown
 
 
 def choose_by_all(judged: Any, probabilities: NDArray[np.float64], options: Options) -> float:  # noqa: ANN401 -- Private.

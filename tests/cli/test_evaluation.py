@@ -78,7 +78,7 @@ def test_duplicates_are_tried_on_a_file_and_the_figures_written(
     assert "Without an encoder" in printed.err
     figures = json.loads(out.read_text())
     assert figures["n_issues"] == 150
-    assert list(figures["results"]) == ["bm25", "encoder", "rep", "ours"]
+    assert list(figures["results"]) == ["bm25", "rep", "ours"]
 
 
 def test_a_file_without_duplicates_is_refused(

@@ -12,7 +12,7 @@ from bugflow.assist.duplicates.profiling import profile_backlog
 from bugflow.core.errors import UnavailableError
 from bugflow.ml.contract import Encoder
 from bugflow.ml.duplicates.features import list_features
-from bugflow.ml.duplicates.ranker import Ranker
+from bugflow.ml.duplicates.ranker import JUDGED, Ranker, show_best
 from factories.app import Installation
 from factories.encoders import BagEncoder, HashEncoder
 
@@ -78,8 +78,9 @@ def train(*, lowest: float = 0.2) -> Ranker:
     options = {"verbose": -1, "num_threads": 1, "seed": 1, "min_data_in_leaf": 20}
     data = lightgbm.Dataset(features, right, group=[20] * 30)
     ranking = lightgbm.train({**options, "objective": "lambdarank", "label_gain": [0, 1]}, data, 20)
-    standing = np.concatenate([features, generator.random((600, 3), dtype=np.float32)], axis=1)
-    judging = lightgbm.train({**options, "objective": "binary"}, lightgbm.Dataset(standing, right), 40)
+    in_order = np.arange(JUDGED)
+    shown = [show_best(each, generator.random(JUDGED), in_order) for each in np.split(features, 600 // JUDGED)]
+    judging = lightgbm.train({**options, "objective": "binary"}, lightgbm.Dataset(np.concatenate(shown), right), 40)
     return Ranker(ranking, judging, threshold=0.8)
 
 

@@ -45,6 +45,13 @@ def test_every_method_is_asked_about_every_duplicate(past: Past, found: Evaluati
     assert found.n_issues == len(past[0])
 
 
+def test_without_vectors_nothing_is_said_of_the_encoder(past: Past, ranker: Ranker) -> None:
+    history, _ = past
+    found = evaluate(history, profile_history(history, None), ranker)
+    assert [trial.method for trial in found.trials] == ["bm25", "rep", "ours"]
+    assert found.to_json()["results"].keys() == {"bm25", "rep", "ours"}
+
+
 def test_easy_duplicates_are_found_by_every_method(found: Evaluation) -> None:
     recalls = {trial.method: trial.recall(10) for trial in found.trials}
     assert min(recalls["bm25"], recalls["rep"], recalls["ours"]) > 0.9

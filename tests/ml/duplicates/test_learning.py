@@ -1,5 +1,6 @@
 """Training a ranker, choosing from when on it flags, keeping it."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bugflow.ml.artifacts import ArtifactError
+from bugflow.ml.artifacts import ArtifactError, read_json, write_json
 from bugflow.ml.duplicates.features import list_features
 from bugflow.ml.duplicates.history import read_history
 from bugflow.ml.duplicates.learning import Options, choose_threshold, train_ranker
 from bugflow.ml.duplicates.lessons import Lesson, build_lesson, choose_others
-from bugflow.ml.duplicates.ranker import DESCRIPTION, JUDGED, JUDGING, RANKING, Ranker
+from bugflow.ml.duplicates.ranker import DESCRIPTION, JUDGED, JUDGING, RANKING, SCALED, Ranker, list_judged, show_best
 from bugflow.ml.duplicates.replay import profile_history
 from factories.encoders import BagEncoder
 from factories.trackers import write_tracker
@@ -95,12 +96,32 @@ def test_a_damaged_ranker_is_refused(ranker: Ranker, tmp_path: Path, name: str) 
         Ranker.load(tmp_path)
 
 
-def test_a_ranker_of_other_features_is_refused(ranker: Ranker, tmp_path: Path) -> None:
+def test_trees_of_another_width_are_refused(ranker: Ranker, tmp_path: Path) -> None:
     ranker.save(tmp_path)
-    path = tmp_path / DESCRIPTION
-    path.write_text(path.read_text("utf-8").replace(list_features()[0], "another"), encoding="utf-8")
+    shutil.copy(tmp_path / RANKING, tmp_path / JUDGING)
+    with pytest.raises(ArtifactError, match="missing or damaged"):
+        Ranker.load(tmp_path)
+
+
+@pytest.mark.parametrize("said", ["features", "judged"])
+def test_a_ranker_of_other_features_is_refused(ranker: Ranker, tmp_path: Path, said: str) -> None:
+    ranker.save(tmp_path)
+    content = read_json(tmp_path / DESCRIPTION)
+    write_json(tmp_path / DESCRIPTION, {**content, said: ["another", *content[said][1:]]})
     with pytest.raises(ArtifactError, match="other features"):
         Ranker.load(tmp_path)
+
+
+def test_a_probability_depends_on_nothing_that_has_a_trackers_own_scale(lessons: list[Lesson]) -> None:
+    each = lessons[0].comparisons[-1]
+    scores = np.linspace(1, 0, len(each.features))
+    order = np.arange(len(scores))
+    shown = show_best(each.features, scores, order)
+    elsewhere = each.features.copy()
+    elsewhere[:, [list_features().index(name) for name in SCALED]] += 5
+    assert shown.shape == (JUDGED, len(list_judged()))
+    assert np.array_equal(show_best(elsewhere, scores + 5, order), shown)
+    assert not np.array_equal(show_best(each.features, scores * 2, order), shown)
 
 
 def test_the_threshold_is_the_lowest_that_keeps_the_precision() -> None:

@@ -18,7 +18,7 @@ from bugflow.ml.duplicates.ranker import Ranker
 from bugflow.ml.duplicates.replay import Moment, count_before, replay
 from bugflow.ml.evaluation import MIDDLE, RESAMPLES, compare_paired
 
-OURS = "ours"
+ENCODER, OURS = "encoder", "ours"
 CUTS = (1, 5, 10, 20)
 COMPARED = 10
 """Methods are compared by Recall at this cut."""
@@ -29,7 +29,7 @@ OTHERS = 2_000
 Ranks = NDArray[np.int64]
 BASELINES: Mapping[str, Callable[[Moment], NDArray[np.float32]]] = {
     "bm25": score_bm25,
-    "encoder": score_encoder,
+    ENCODER: score_encoder,
     "rep": score_rep,
 }
 
@@ -142,6 +142,8 @@ def evaluate(
 ) -> Evaluation:
     """Try all methods on every duplicate of a history, each with what was known when it was filed.
 
+    Without vectors the encoder alone is left out. Where scores are equal a baseline's right one counts as first.
+
     Args:
         history: The tracker's past.
         profiles: Of each of its reports.
@@ -152,13 +154,14 @@ def evaluate(
     queries = set(history.queries)
     others = choose_others(history, OTHERS, seed=seed)
     rows = sorted(queries | set(others))
-    ranks: dict[str, list[int]] = {name: [] for name in (*BASELINES, OURS)}
+    baselines = {name: score for name, score in BASELINES.items() if name != ENCODER or _has_vectors(profiles)}
+    ranks: dict[str, list[int]] = {name: [] for name in (*baselines, OURS)}
     seconds = dict.fromkeys(ranks, 0.0)
     flags = _Flags(ranker.threshold)
     for done, moment in enumerate(replay(history, profiles, rows)):
         asked = moment.row in queries
         right = history.clusters == history.clusters[moment.row]
-        for name, score in BASELINES.items() if asked else ():
+        for name, score in baselines.items() if asked else ():
             started = time.perf_counter()
             scores = score(moment)
             seconds[name] += time.perf_counter() - started
@@ -175,6 +178,10 @@ def evaluate(
     p_values = {each.method: compare_paired(ours, each.ranks < COMPARED) for each in trials[:-1]}
     weight = (len(history) - len(queries | history.doubtful)) / max(len(others), 1)
     return Evaluation(len(history), trials, _find_same_titles(history), flags.summarise(weight), p_values)
+
+
+def _has_vectors(profiles: list[Profile]) -> bool:
+    return any(each.text is not None for each in profiles)
 
 
 def _find_rank(scores: NDArray[np.float32], moment: Moment, right: NDArray[np.bool_]) -> int:

@@ -1,4 +1,4 @@
-"""What a ranker looks at: how a report and each of its candidates compare, in numbers without a tracker's own scale."""
+"""What a ranker looks at: how a report and each of its candidates compare, in numbers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

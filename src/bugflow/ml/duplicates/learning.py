@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from bugflow.ml.duplicates.features import list_features
 from bugflow.ml.duplicates.lessons import Lesson
-from bugflow.ml.duplicates.ranker import JUDGED, STANDING_SIGNS, Ranker, join_standing
+from bugflow.ml.duplicates.ranker import JUDGED, Ranker, list_judged, show_best
 from bugflow.ml.duplicates.replay import Comparison
 
 FOLDS = 5
@@ -41,7 +41,7 @@ _JUDGING: dict[str, Any] = {"objective": "binary", "num_leaves": 7}
 RISING = (
     *("meaning", "title_meaning", "title_in_text", "text_in_title", "both_meanings", "words", "title_words"),
     *("title_shared", "prose_found", "prose_shared", "code_found", "code_shared", "all_found", "shared"),
-    *("title_in_all", "its_title_found", "pairs", "versions", "frames"),
+    *("title_in_all", "its_title_found", "pairs", "versions", "frames", "score_ahead"),
 )
 """The more of these, the more probable it is that two reports are the same bug, whatever one tracker's past says."""
 FALLING = tuple(
@@ -175,7 +175,7 @@ def _take_best(
     order = np.argsort(-scores, kind="stable")
     best = np.arange(min(JUDGED, len(order)))
     return _Judged(
-        features=join_standing(comparison.features, scores, order),
+        features=show_best(comparison.features, scores, order),
         right=comparison.right[order[:JUDGED]],
         weights=np.full(len(best), weight),
         first=best == 0,
@@ -204,8 +204,8 @@ def _fit_judging(judged: Sequence[_Judged], options: Options) -> lightgbm.Booste
         np.concatenate([each.right for each in judged]),
         weight=np.concatenate([each.weights for each in judged]),
     )
-    signs = [(name in RISING) - (name in FALLING) for name in list_features()]
-    params = {**_JUDGING, "monotone_constraints": [*signs, *STANDING_SIGNS]}
+    signs = [(name in RISING) - (name in FALLING) for name in list_judged()]
+    params = {**_JUDGING, "monotone_constraints": signs}
     before = None if options.base is None else options.base.judging
     return lightgbm.train(_complete(params, options), data, options.judging_rounds, init_model=before)
 

@@ -14,8 +14,14 @@ from bugflow.ml.duplicates.features import Features, list_features
 RANKING, JUDGING, DESCRIPTION = "ranking.txt", "judging.txt", "ranker.json"
 JUDGED = 10
 """Candidates of a report, the best first, whose probability is learned and told."""
-STANDING_SIGNS = (1, 1, 0)
-"""Of what `join_standing` adds: a higher score, and to be further ahead, speak for the same bug."""
+SCALED = ("age", "between", "days", "length", "own_length", "title_length", "own_title_length")
+"""Features whose size depends on the tracker: what one tracker's past says about them misleads on another.
+
+They help to put one report's candidates in order, where only differences count, and say nothing of probabilities.
+"""
+STANDING = ("score_ahead", "score_behind")
+"""What `show_best` adds: by how much a score is ahead of the next one, and behind the best one."""
+_SHOWN = [column for column, name in enumerate(list_features()) if name not in SCALED]
 
 Scores = NDArray[np.float64]
 
@@ -63,7 +69,7 @@ class Ranker:
         return Ranking(order, scores, probabilities)
 
     def _judge(self, features: Features, scores: Scores, order: NDArray[np.int64]) -> Scores:
-        raw = self.judging.predict(join_standing(features, scores, order), num_threads=1, raw_score=True)
+        raw = self.judging.predict(show_best(features, scores, order), num_threads=1, raw_score=True)
         return np.asarray(1 / (1 + np.exp(-(self.slope * np.asarray(raw) + self.intercept))))
 
     def save(self, folder: Path) -> None:
@@ -72,6 +78,7 @@ class Ranker:
         self.judging.save_model(folder / JUDGING)
         content: dict[str, Any] = {
             "features": list(list_features()),
+            "judged": list(list_judged()),
             "slope": self.slope,
             "intercept": self.intercept,
             "threshold": self.threshold,
@@ -86,27 +93,37 @@ class Ranker:
             ArtifactError: Something is missing or damaged, or it was trained on other features.
         """
         content = read_json(folder / DESCRIPTION)
-        if content.get("features") != list(list_features()):
+        if content.get("features") != list(list_features()) or content.get("judged") != list(list_judged()):
             raise ArtifactError(folder / DESCRIPTION, "it was trained on other features.")
         try:
             numbers = {name: float(content[name]) for name in ("slope", "intercept", "threshold")}
-            return cls(_open(folder / RANKING), _open(folder / JUDGING), **numbers)
+            ranking = _open(folder / RANKING, columns=len(list_features()))
+            judging = _open(folder / JUDGING, columns=len(list_judged()))
+            return cls(ranking, judging, **numbers)
         except (KeyError, TypeError, ValueError, OSError, lightgbm.basic.LightGBMError) as error:
             raise ArtifactError(folder, "it is missing or damaged.") from error
 
 
-def join_standing(features: Features, scores: Scores, order: NDArray[np.int64]) -> Features:
-    """Return the features of the best ten candidates, the best first, and how each one's score stands.
+def list_judged() -> tuple[str, ...]:
+    """Return the names of what the judging sees, in the order of the columns of `show_best`."""
+    names = list_features()
+    return *(names[column] for column in _SHOWN), *STANDING
 
-    Shape (best, features + 3): beside the features the score, by how much it is ahead of the next one, and behind the
-    best one.
+
+def show_best(features: Features, scores: Scores, order: NDArray[np.int64]) -> Features:
+    """Return what the judging sees of the best ten candidates, the best first.
+
+    Shape (best, `list_judged()`): features without a tracker's own scale, and how each one's score stands.
     """
     best = order[:JUDGED]
     own = scores[best]
     following = np.append(scores[order[1 : JUDGED + 1]], own[-1:])[: len(own)]
-    standing = np.column_stack([own, own - following, own - own[0]])
-    return np.concatenate([features[best], standing.astype(np.float32)], axis=1)
+    standing = np.column_stack([own - following, own - own[0]])
+    return np.concatenate([features[best][:, _SHOWN], standing.astype(np.float32)], axis=1)
 
 
-def _open(path: Path) -> lightgbm.Booster:
-    return lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
+def _open(path: Path, *, columns: int) -> lightgbm.Booster:
+    trees = lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
+    if trees.num_feature() != columns:
+        raise ValueError(f"{path} was trained on {trees.num_feature()} columns instead of {columns}.")
+    return trees
