@@ -19,6 +19,7 @@ from tries_feedback import try_feedback
 from tries_judging import try_binary, try_flag, try_without_copies
 from tries_ranking import Bench
 from tries_sentences import try_sentences
+from tries_telling import try_telling
 from tries_vectors import try_matrix
 from tries_words import try_stems
 
@@ -27,6 +28,7 @@ from bugflow.ml.encoder.keeping import open_kept_encoder
 TRIES: Mapping[str, Callable[[Bench], None]] = {
     "union": try_union,
     "feedback": try_feedback,
+    "telling": try_telling,
     "stems": try_stems,
     "matrix": try_matrix,
     "binary": try_binary,
