@@ -21,6 +21,8 @@ from bugflow.ml.duplicates.terms import Terms
 
 Rows = NDArray[np.int64]
 Weighted = tuple[Terms, NDArray[np.float32]]
+Searched = dict[str, list[int]]
+"""By method, the rank of the first right report of each duplicate, as `rank_plainly` returns it."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +50,15 @@ TRIED = (Feedback(1, 10, 0.2), Feedback(3, 10, 0.2), Feedback(5, 20, 0.5))
 def try_feedback(bench: Bench) -> None:
     """Expanding a report's words, or its vector, by those of its best candidates: BM25, the vectors, the candidates."""
     for name in bench.trackers:
-        kept, tried = dict[str, list[int]](), dict[Feedback, dict[str, list[int]]]()
+        kept, tried = Searched(), dict[Feedback, Searched]()
         for moment in bench.replay(name):
             history = bench.pasts[name][0]
             right = (history.clusters == history.clusters[moment.row])[: len(moment.index)]
-            _note(kept, rank_plainly(moment, right))
+            note(kept, rank_plainly(moment, right))
             for feedback in TRIED:
-                _note(tried.setdefault(feedback, {}), rank_expanded(moment, right, feedback))
+                note(tried.setdefault(feedback, {}), rank_expanded(moment, right, feedback))
         for feedback, found in tried.items():
-            print(f"{name}: {feedback}, {len(kept['bm25']):,} duplicates")
-            for method in ("bm25", "encoder"):
-                print_ranks(method, kept[method], found[method])
-            before, after = (np.array(each["candidates"]) == 0 for each in (kept, found))
-            print(f"  candidates hold an older report: {compare_shares(before, after)}", flush=True)
+            print_searched(f"{name}: {feedback}", kept, found)
 
 
 def rank_plainly(moment: Moment, right: NDArray[np.bool_]) -> Mapping[str, int]:
@@ -144,6 +142,16 @@ def _hold(moment: Moment, right: NDArray[np.bool_]) -> int:
     return 0 if right[find_candidates(moment.index, moment.query).rows].any() else NOT_FOUND
 
 
-def _note(kept: dict[str, list[int]], found: Mapping[str, int]) -> None:
+def print_searched(what: str, kept: Searched, tried: Searched) -> None:
+    """Print what another query found beside what the report's own finds."""
+    print(f"{what}, {len(kept['bm25']):,} duplicates")
+    for method in ("bm25", "encoder"):
+        print_ranks(method, kept[method], tried[method])
+    before, after = (np.array(each["candidates"]) == 0 for each in (kept, tried))
+    print(f"  candidates hold an older report: {compare_shares(before, after)}", flush=True)
+
+
+def note(kept: Searched, found: Mapping[str, int]) -> None:
+    """Keep the ranks of one more duplicate."""
     for name, rank in found.items():
         kept.setdefault(name, []).append(rank)
