@@ -27,6 +27,7 @@ from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
 from bugflow.core.errors import UnavailableError
 from bugflow.ml.contract import Encoder, Report
+from bugflow.ml.duplicates.profiles import read_report
 from bugflow.tracker.accounts.roles import Role
 from bugflow.tracker.issues.service import change_issue
 from bugflow.tracker.issues.tables import Issue, IssueRelation
@@ -299,13 +300,13 @@ def test_another_encoder_has_everything_loaded_anew(database: Database, workplac
     with host.read() as known:
         assert known is not None
         assert (known.encoder_name, known.index.n_dims) == ("old", 64)
-    assert host.profile(Report(CRASH))[1] == NO_ENCODER
+    assert host.add_vectors(read_report(Report(CRASH)))[1] == NO_ENCODER
     encoders[0] = HashEncoder()
-    assert host.profile(Report(CRASH))[1] == OTHER_ENCODER
+    assert host.add_vectors(read_report(Report(CRASH)))[1] == OTHER_ENCODER
     assert look(host, database, workplace) == [number]
     host.start()
     try:
-        wait_until(lambda: host.profile(Report(CRASH))[1] is None, 20)
+        wait_until(lambda: host.add_vectors(read_report(Report(CRASH)))[1] is None, 20)
     finally:
         host.stop()
     assert number in look(host, database, workplace)
@@ -316,7 +317,7 @@ def test_an_encoder_that_fails_again_and_again_is_left_alone(database: Database,
     encoder = HashEncoder()
     host = load(database, encoder, failures=2)
     encoder.failure = UnavailableError("It is busy.")
-    notes = [host.profile(Report(CRASH))[1] for _ in range(4)]
+    notes = [host.add_vectors(read_report(Report(CRASH)))[1] for _ in range(4)]
     assert notes == [ENCODER_FAILED, ENCODER_FAILED, ENCODER_PAUSED, ENCODER_PAUSED]
 
 

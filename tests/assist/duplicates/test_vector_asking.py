@@ -1,12 +1,14 @@
 """Suggestions where PostgreSQL has the vectors: as from memory, for whoever may see what, and by words if it fails."""
 
+from collections.abc import Sequence
+from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import text, update
 
-from bugflow.assist.duplicates import vector_search
+from bugflow.assist.duplicates import vector_asking, vector_search
 from bugflow.assist.duplicates.hosting import DuplicateHost, HostingOptions
 from bugflow.assist.duplicates.profiling import profile_backlog, profile_issue
 from bugflow.assist.duplicates.suggesting import read_draft, read_issue, suggest
@@ -15,6 +17,8 @@ from bugflow.assist.duplicates.vector_asking import DATABASE_FAILED
 from bugflow.assist.duplicates.vector_filling import keep_vectors
 from bugflow.assist.duplicates.vector_search import NEAREST, find_vectors
 from bugflow.core.database import Database
+from bugflow.ml.contract import Vectors
+from bugflow.ml.duplicates.shortlisting import Shortlist, find_shortlist
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.roles import Role
 from bugflow.tracker.issues.tables import Issue
@@ -239,5 +243,25 @@ def test_issues_that_are_loaded_anew_while_the_database_is_asked_are_asked_once_
         return measure(self, *arguments)
 
     monkeypatch.setattr(vector_search.DatabaseVectors, "measure", load_meanwhile)
+    answer = ask(host, vector_database, workplace.manager)
+    assert (list_ids(answer), answer.note) == ([number], None)
+
+
+def test_issues_with_the_same_words_are_looked_for_while_the_vectors_are_made(
+    vector_database: Database, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = report(vector_database, workplace)
+    host, begun, encode = load(vector_database), Event(), ENCODER.encode
+
+    def draw(*arguments: Any) -> Shortlist:  # noqa: ANN401 -- Whatever it takes.
+        begun.set()
+        return find_shortlist(*arguments)
+
+    def encode_late(texts: Sequence[str]) -> Vectors:
+        assert begun.wait(20)
+        return encode(texts)
+
+    monkeypatch.setattr(vector_asking, "find_shortlist", draw)
+    monkeypatch.setattr(ENCODER, "encode", encode_late)
     answer = ask(host, vector_database, workplace.manager)
     assert (list_ids(answer), answer.note) == ([number], None)

@@ -17,7 +17,6 @@ from ml.duplicates.building import TEXTS, build_entry, build_index, build_query
 
 ENCODER = BagEncoder()
 TRACE = "java.io.IOException: gone\n\tat shop.Cart.sum(Cart.java:3)\n\tat shop.Order.pay(Order.java:7)\n"
-NOBODY = np.zeros(0, dtype=np.int64)
 
 
 def build_entries(count: int) -> list[Entry]:
@@ -55,7 +54,7 @@ def give(holding: ReportIndex, query: Query, rows: np.ndarray) -> Query:
 def test_of_a_few_hundred_reports_the_candidates_and_their_features_are_the_same(trace: str) -> None:
     holding, plain = build_both(build_entries(SHORTLISTED))
     query = build_query("word1 word2", f"word3 word4{trace}", day=1000, encoder=ENCODER)
-    shortlist = find_shortlist(plain, query, NOBODY)
+    shortlist = find_shortlist(plain, query)
     expected, found = (
         find_candidates(holding, query),
         choose_from(shortlist, asked := give(holding, query, shortlist.rows)),
@@ -72,22 +71,23 @@ def test_of_a_few_hundred_reports_the_candidates_and_their_features_are_the_same
 def test_without_meanings_the_candidates_are_those_of_words_alone() -> None:
     _, plain = build_both(build_entries(SHORTLISTED))
     query = build_query("word1 word2", "word3", day=1000)
-    found, expected = choose_from(find_shortlist(plain, query, NOBODY), query), find_candidates(plain, query)
+    found, expected = choose_from(find_shortlist(plain, query), query), find_candidates(plain, query)
     assert found.rows.tolist() == expected.rows.tolist()
     assert not found.meaning.any()
 
 
 def test_what_is_near_is_on_the_list_though_it_shares_no_word() -> None:
     index = build_index(build_entries(2_000))
+    query = build_query("zebra", day=5_000)
     for far in (3, 700):
-        assert far not in find_shortlist(index, build_query("zebra", day=5_000), NOBODY).rows
-        assert far in find_shortlist(index, build_query("zebra", day=5_000), np.array([far, far + 1])).rows
+        assert far not in find_shortlist(index, query).rows
+        assert far in find_shortlist(index, query).add(index, query, np.array([far + 1, far])).rows
 
 
 def test_the_list_is_short_and_in_order_and_has_the_best_by_words_and_by_places() -> None:
     index = build_index(build_entries(2_000))
     query = build_query("word1 word2 word3", f"word4\n{TRACE}", day=5_000)
-    shortlist = find_shortlist(index, query, NOBODY)
+    shortlist = find_shortlist(index, query)
     assert len(shortlist.rows) == SHORTLISTED
     assert (np.diff(shortlist.rows) > 0).all()
     assert shortlist.identities.tolist() == shortlist.rows.tolist()
@@ -103,7 +103,7 @@ def test_only_what_is_there_older_and_allowed_is_on_the_list() -> None:
     index.remove(5)
     allowed = np.arange(len(index)) % 2 == 1
     query = replace(build_query("word1 word2", f"word3\n{TRACE}", day=600), allowed=allowed)
-    rows = find_shortlist(index, query, np.array([4, 5, 7, 650, 899])).rows
+    rows = find_shortlist(index, query).add(index, query, np.array([4, 5, 7, 650, 899, 900])).rows
     assert 7 in rows
     assert 5 not in rows
     assert (rows % 2 == 1).all()
@@ -115,13 +115,13 @@ def test_a_report_without_any_word_gets_the_latest_that_are_allowed() -> None:
     allowed = np.arange(len(index)) < LATEST // 2
     for mask, last in ((None, 3 * LATEST), (allowed, LATEST // 2)):
         query = replace(build_query("", "", day=5_000), allowed=mask)
-        found = choose_from(find_shortlist(index, query, NOBODY), query, most=3)
+        found = choose_from(find_shortlist(index, query), query, most=3)
         assert found.rows.tolist() == [last - 1, last - 2, last - 3]
 
 
 def test_an_empty_index_has_an_empty_list() -> None:
     query = build_query("Login", TRACE)
-    shortlist: Shortlist = find_shortlist(ReportIndex(), query, NOBODY)
+    shortlist: Shortlist = find_shortlist(ReportIndex(), query)
     assert len(shortlist.rows) == len(choose_from(shortlist, query).rows) == 0
 
 

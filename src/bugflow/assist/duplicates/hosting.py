@@ -5,7 +5,7 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ from bugflow.assist.duplicates.vector_tables import VectorPlace
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
 from bugflow.core.memory import give_back_memory
-from bugflow.ml.contract import Encoder, Report
-from bugflow.ml.duplicates.profiles import Profile, profile_reports
+from bugflow.ml.contract import Encoder
+from bugflow.ml.duplicates.profiles import Profile, ReadReport
 from bugflow.mlops.serving.breaker import Breaker
 
 log = structlog.get_logger()
@@ -161,7 +161,11 @@ class DuplicateHost:
             yield self._known
 
     def search(self, look: Callable[[KnownIssues], Result]) -> Result | None:
-        """Return what a look at the issues finds, none while they are loading; waits for its turn.
+        """Return what a look at the issues finds, none while they are loading; waits for its turn."""
+        return self.begin_search(look).result()
+
+    def begin_search(self, look: Callable[[KnownIssues], Result]) -> Future[Result | None]:
+        """Return what will hold what a look at the issues finds, none while they are loading.
 
         It is done by one of a few threads: more would keep each other busy, and each thread that handles arrays of
         all issues keeps memory for them.
@@ -171,30 +175,26 @@ class DuplicateHost:
             with self.read() as known:
                 return None if known is None else look(known)
 
-        return self._searchers.submit(copy_context().run, work).result()
+        return self._searchers.submit(copy_context().run, work)
 
-    def profile(self, report: Report) -> tuple[Profile, str | None]:
+    def add_vectors(self, report: ReadReport) -> tuple[Profile, str | None]:
         """Return a report's profile, and why it has no vectors where it has none; may wait for the encoder."""
         encoder, known = self._find_encoder(), self._known
-        problem = None
+        plain = Profile(report.words)
         if encoder is None:
-            problem = NO_ENCODER
-        elif known is None or known.encoder_name != encoder.name:
-            problem = OTHER_ENCODER
-        elif not self._breaker.allows():
-            problem = ENCODER_PAUSED
-        if encoder is not None and problem is None:
-            try:
-                [profile] = profile_reports([report], encoder)
-            except Exception as error:  # noqa: BLE001 -- The edge to the encoder: words answer, too.
-                self._breaker.note_failure()
-                log.warning("duplicates_encoder_failed", error=str(error), kind=type(error).__name__)
-                problem = ENCODER_FAILED
-            else:
-                self._breaker.note_success()
-                return profile, None
-        [profile] = profile_reports([report], None)
-        return profile, problem
+            return plain, NO_ENCODER
+        if known is None or known.encoder_name != encoder.name:
+            return plain, OTHER_ENCODER
+        if not self._breaker.allows():
+            return plain, ENCODER_PAUSED
+        try:
+            profile = report.add_vectors(encoder)
+        except Exception as error:  # noqa: BLE001 -- The edge to the encoder: words answer, too.
+            self._breaker.note_failure()
+            log.warning("duplicates_encoder_failed", error=str(error), kind=type(error).__name__)
+            return plain, ENCODER_FAILED
+        self._breaker.note_success()
+        return profile, None
 
     def refresh(self, *, effort: int = 1) -> None:
         """Take over what has changed, unless that was done a moment ago; call it without a connection in hand.

@@ -33,7 +33,7 @@ from bugflow.assist.duplicates.suggestion_schemas import (
     SuggestionsRead,
 )
 from bugflow.assist.duplicates.tables import IssueProfile
-from bugflow.assist.duplicates.vector_asking import Asked, ask_database
+from bugflow.assist.duplicates.vector_asking import Asked, Drawn, ask_database
 from bugflow.assist.intake.predicting import join_description
 from bugflow.assist.intake.service import choose_project
 from bugflow.assist.intake.titles import derive_title
@@ -43,7 +43,7 @@ from bugflow.ml.contract import Report
 from bugflow.ml.duplicates.candidates import Candidates, Query, find_candidates
 from bugflow.ml.duplicates.features import compute_features
 from bugflow.ml.duplicates.index import Filed
-from bugflow.ml.duplicates.profiles import Profile
+from bugflow.ml.duplicates.profiles import Profile, ReadReport, read_report
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.issues.queries import IssueView, view_issues, visible_to
 from bugflow.tracker.issues.tables import Issue
@@ -166,10 +166,9 @@ def suggest(host: DuplicateHost, database: Database, actor: Actor, sought: Sough
     ready, thought = host.is_ready, Thought()
     note: str | None = LOADING
     if ready:
-        profile, note = _profile(host, sought)
-        asked = _ask(host, database, actor, sought, profile)
+        profile, asked = _ask(host, database, actor, sought)
         thought = host.search(lambda known: _think(host, known, sought, profile, asked)) or thought
-        note = note or asked.note
+        note = asked.note
     with database.snapshot() as session:
         if not ready:
             found = find_meanwhile(session, actor, sought.text, left_out=sought.left_out)
@@ -192,23 +191,24 @@ def _is_alike(reasons: Sequence[SharedThing]) -> bool:
     return "frame" in kinds or kinds.count("word") >= WORDS_NEEDED
 
 
-def _profile(host: DuplicateHost, sought: Sought) -> tuple[Profile, str | None]:
-    """Return the report's profile, the kept one where its vectors are those of the index."""
-    with host.read() as known:
-        if known is not None and sought.kept is not None and sought.kept[1] == known.encoder_name:
-            return sought.kept[0], None
-    return host.profile(sought.text.report)
+def _ask(host: DuplicateHost, database: Database, actor: Actor, sought: Sought) -> tuple[Profile, Asked]:
+    """Return the report's profile, and what the database says where it has the vectors.
 
-
-def _ask(host: DuplicateHost, database: Database, actor: Actor, sought: Sought, profile: Profile) -> Asked:
-    """Ask the database where it has the vectors."""
+    While an encoder makes the report's vectors, issues with the same words are looked for.
+    """
     with host.read() as known:
-        vectors = None if known is None else known.vectors
-    if vectors is None:
-        return Asked()
+        vectors, encoder_name = (None, "") if known is None else (known.vectors, known.encoder_name)
+    kept = sought.kept[0] if sought.kept is not None and sought.kept[1] == encoder_name else None
+    read: Profile | ReadReport = kept or read_report(sought.text.report)
+    drawing = None
+    if vectors is not None:
+        drawing = host.begin_search(partial(Drawn.draw, build_query=partial(_build_query, sought, Profile(read.words))))
+    profile, note = (read, None) if isinstance(read, Profile) else host.add_vectors(read)
+    if vectors is None or drawing is None:
+        return profile, Asked(note=note)
     before = sought.created_at if sought.text.issue_id else None
-    build_query = partial(_build_query, sought, profile)
-    return ask_database(host, database, vectors, profile, build_query, viewer=actor, before=before)
+    asked = ask_database(host, database, vectors, profile, drawing.result(), viewer=actor, before=before)
+    return profile, replace(asked, note=note or asked.note)
 
 
 def _build_query(sought: Sought, profile: Profile, known: KnownIssues) -> Query:
@@ -229,7 +229,7 @@ def _think(host: DuplicateHost, known: KnownIssues, sought: Sought, profile: Pro
         query = _build_query(sought, profile, known)
         found = find_candidates(known.index, query)
     else:
-        query, found = asked.choose(known, partial(_build_query, sought, profile))
+        query, found = asked.choose(known, profile, partial(_build_query, sought, profile))
     if not len(found.rows):
         return Thought()
     matches = _collapse(known, own, sought.left_out, _rank(host, known, query, found))

@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from bugflow.ml.contract import Encoder, Report, Vectors
+from bugflow.ml.contract import Encoder, Report
 from bugflow.ml.duplicates.terms import Terms, count_terms, hash_terms, list_versions, pair_terms, split_terms
 from bugflow.ml.stacktraces import fingerprint, read_traces
 from bugflow.ml.text import CleanText, clean_report
@@ -68,18 +68,44 @@ class Profile:
     text: NDArray[np.float32] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ReadReport:
+    """A report that was read, and has no vectors yet.
+
+    Attributes:
+        texts: What its vectors are made of: the title, and title with sentences.
+    """
+
+    words: Words
+    texts: tuple[str, str]
+
+    def add_vectors(self, encoder: Encoder) -> Profile:
+        """Return its profile.
+
+        Raises:
+            BugFlowError: The encoder failed.
+        """
+        title, text = encoder.encode(self.texts)
+        return Profile(self.words, title, text)
+
+
+def read_report(report: Report) -> ReadReport:
+    """Read a report's words, and what its vectors are to be made of."""
+    cleaned = clean_report(report.title, report.description)
+    return ReadReport(read_words(cleaned, report.description), (cleaned.title, join_text(cleaned)))
+
+
 def profile_reports(reports: Sequence[Report], encoder: Encoder | None) -> list[Profile]:
     """Return the profiles of reports; without an encoder they are compared by words alone.
 
     Raises:
         BugFlowError: The encoder failed.
     """
-    cleaned = [clean_report(each.title, each.description) for each in reports]
-    words = [read_words(text, report.description) for text, report in zip(cleaned, reports, strict=True)]
+    read = [read_report(each) for each in reports]
     if encoder is None:
-        return [Profile(each) for each in words]
-    vectors = encoder.encode(list(chain.from_iterable((each.title, join_text(each)) for each in cleaned)))
-    return [Profile(each, *_pick(vectors, row)) for row, each in enumerate(words)]
+        return [Profile(each.words) for each in read]
+    vectors = encoder.encode(list(chain.from_iterable(each.texts for each in read)))
+    return [Profile(each.words, vectors[2 * row], vectors[2 * row + 1]) for row, each in enumerate(read)]
 
 
 def join_text(text: CleanText) -> str:
@@ -122,7 +148,3 @@ def _spread(part: Sequence[str], terms: Terms) -> Counts:
     spread = np.zeros(len(terms), dtype=np.uint8)
     spread[np.searchsorted(terms, own)] = amounts
     return spread
-
-
-def _pick(vectors: Vectors, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return vectors[2 * row], vectors[2 * row + 1]

@@ -1,12 +1,14 @@
 """Which of very many older reports are worth being asked about, where an index holds no vectors.
 
 Something else knows the nearest by meaning, and computes cosines for a few hundred rows at a time. So the index names
-these rows first: those nearest, and the best by words, traces and circumstances. It puts in order only what shares a
-term, and the latest: with a million rows it is ordering all of them, and how old each is, that takes long. Told once
-more on two trackers, the 150 candidates then hold an older report as often as with the cosines of all (decision 11).
+rows first: the best by words, traces and circumstances, to which the nearest are added once they are known. It puts in
+order only what shares a term, and the latest: with a million rows it is ordering all of them, and how old each is, that
+takes long. Told once more on two trackers, the 150 candidates then hold an older report as often as with the cosines of
+all (decision 11).
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,21 @@ BY_WORDS, BY_PLACES, LATEST = 1_200, 300, 400
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """What an index of a moment says about all its rows; all of shape (rows,).
+
+    Attributes:
+        possible: Whether a row is there, older and allowed.
+        words: BM25.
+        frames: How much of the trace is shared, in [0, 1].
+    """
+
+    possible: NDArray[np.bool_]
+    words: Scores
+    frames: Scores
+
+
+@dataclass(frozen=True, slots=True)
 class Shortlist:
     """Rows, ascending, and what the index says about each; all of shape (rows,).
 
@@ -42,6 +59,7 @@ class Shortlist:
         words: BM25.
         frames: How much of the trace is shared, in [0, 1].
         circumstances: As `Sources` has them.
+        scored: What is said about all others.
     """
 
     rows: NDArray[np.int64]
@@ -49,27 +67,34 @@ class Shortlist:
     words: Scores
     frames: Scores
     circumstances: Scores
+    scored: Scored
+
+    @classmethod
+    def build(cls, index: ReportIndex, query: Query, scored: Scored, rows: NDArray[np.int64]) -> Self:
+        """Return what the index says about rows, ascending."""
+        circumstances = score_circumstances(index, query.filed, rows)
+        return cls(rows, index.identities[rows], scored.words[rows], scored.frames[rows], circumstances, scored)
+
+    def add(self, index: ReportIndex, query: Query, rows: NDArray[np.int64]) -> "Shortlist":
+        """Return this and the possible ones of some rows, in any order."""
+        rows = rows[rows < len(self.scored.possible)]
+        return Shortlist.build(index, query, self.scored, _join(self.rows, rows[self.scored.possible[rows]]))
 
 
-def find_shortlist(index: ReportIndex, query: Query, near: NDArray[np.int64], *, most: int = SHORTLISTED) -> Shortlist:
-    """Return the possible ones of the rows that are near, and so many others that are the best without meaning."""
+def find_shortlist(index: ReportIndex, query: Query, *, most: int = SHORTLISTED) -> Shortlist:
+    """Return so many possible rows that are the best without meaning."""
     possible = mark_possible(index, query)
     n_rows = len(possible)
-    words = score_words(index, query.profile)[:n_rows]
-    frames = score_frames(index, query.profile.words.frames)[:n_rows]
-    near = near[near < n_rows]
-    near = near[possible[near]]
+    frames = query.profile.words.frames
+    scored = Scored(possible, score_words(index, query.profile)[:n_rows], score_frames(index, frames)[:n_rows])
     rows = _join(
-        near,
-        _find_highest(words, possible, BY_WORDS),
-        _find_highest(frames, possible, BY_PLACES if len(query.profile.words.frames) else 0),
+        _find_highest(scored.words, possible, BY_WORDS),
+        _find_highest(scored.frames, possible, BY_PLACES if len(frames) else 0),
         _find_latest(possible, LATEST),
     )
-    words, frames = words[rows], frames[rows]
-    circumstances = score_circumstances(index, query.filed, rows)
-    best = find_best(words / max(float(words.max(initial=0)), 1e-6) + BY_FRAMES * frames + circumstances, most)
-    kept = _join(np.searchsorted(rows, near), best)
-    return Shortlist(rows[kept], index.identities[rows[kept]], words[kept], frames[kept], circumstances[kept])
+    some = Shortlist.build(index, query, scored, rows)
+    together = some.words / max(float(some.words.max(initial=0)), 1e-6) + BY_FRAMES * some.frames + some.circumstances
+    return Shortlist.build(index, query, scored, np.sort(rows[find_best(together, most)]))
 
 
 def choose_from(shortlist: Shortlist, query: Query, *, most: int = MOST) -> Candidates:
