@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from bugflow.cli.main import app
 from bugflow.core.errors import BugFlowError
-from bugflow.mlops.datasets.errors import DatasetNotWrittenError, DatasetOptionError
+from bugflow.mlops.datasets.errors import DatasetNotWrittenError, DatasetOptionError, EmptyDatasetError
 from factories.app import Installation
 
 BUGFLOW = Path(sys.executable).with_name("bugflow")
@@ -71,6 +71,16 @@ def test_the_issues_of_the_database_are_read(
     frame = pl.read_parquet(tmp_path / "set" / "data.parquet")
     assert frame["title"].to_list() == ["The basket forgets what was in it"]
     assert frame["source"].to_list() == ["database"]
+    told = json.loads(prepare("database", "--as-of", "2999-01-01", "--out", tmp_path / "later", "--json"))
+    assert (told["rows"]["kept"], told["options"]["as_of"]) == (2, "2999-01-01T00:00:00+00:00")
+    with pytest.raises(EmptyDatasetError):
+        prepare("database", "--as-of", "2020-01-01T12:00:00", "--out", tmp_path / "before")
+
+
+def test_files_have_no_earlier_moment(tmp_path: Path) -> None:
+    path = write_reports(tmp_path / "x.parquet")
+    with pytest.raises(DatasetOptionError, match="--as-of goes with the source database"):
+        prepare(path, "--out", tmp_path / "set", "--column", "title=summary", "--as-of", "2026-01-01")
 
 
 def test_a_killed_run_leaves_nothing_that_looks_finished_and_no_process(tmp_path: Path) -> None:

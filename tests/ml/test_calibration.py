@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from bugflow.ml.calibration import choose_thresholds, cross_pool, fit_pool, index_labels
-from bugflow.ml.evaluation import calibration_error, compare_macro_f1, compare_paired, score
+from bugflow.ml.evaluation import (
+    calibration_error,
+    compare_macro_f1,
+    compare_paired,
+    compare_paired_means,
+    score,
+    share_interval,
+)
 
 
 def draw(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -159,3 +166,18 @@ def test_macro_f1_is_compared_over_resampled_reports() -> None:
     assert compare_macro_f1(majority, majority, truth) == 1.0
     assert compare_macro_f1(better, majority, truth) < 0.01
     assert compare_macro_f1(better, np.where(np.arange(200) == 3, 1 - better, better), truth) > 0.2
+
+
+def test_means_are_compared_pair_by_pair() -> None:
+    first = np.linspace(0, 1, 60)
+    assert compare_paired_means(first, first) == 1.0
+    assert compare_paired_means(first, np.append(first[:-1], 0.0)) == 1.0
+    assert compare_paired_means(first + 0.1, first) < 0.001
+    chance = compare_paired_means(np.array([1.0, 0, 0, 1, 0]), np.zeros(5))
+    assert chance == pytest.approx(0.5)
+
+
+def test_the_interval_of_a_share() -> None:
+    low, high = share_interval(45, 50)
+    assert (low, high) == (pytest.approx(0.786, abs=0.001), pytest.approx(0.957, abs=0.001))
+    assert share_interval(0, 3)[0] == 0.0

@@ -1,6 +1,7 @@
 """Data sets to learn from: `bugflow dataset`."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from bugflow.mlops.datasets.sources import DATABASE, Source, recognise_sources
 from bugflow.tracker.accounts.actor import build_system_actor
 
 MOST_CLASSES = 12
+MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 app = typer.Typer(help="Make data sets to learn from.", no_args_is_help=True)
 
@@ -47,6 +49,10 @@ Columns = Annotated[
     list[str] | None, typer.Option("--column", help="What a table calls a column: title=summary. May be repeated.")
 ]
 Wanted = Annotated[str, typer.Option("--query", help="Only issues of the database that this asks for.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=MOMENTS, help="The database as it was then, in UTC: 2026-03-01T12:00:00."),
+]
 KeepUnlabelled = Annotated[bool, typer.Option("--keep-unlabelled", help="Keep reports without any label.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes that clean; by default one per core.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a data set that is there.")]
@@ -66,6 +72,7 @@ def prepare(  # noqa: PLR0913 -- One for each option.
     seed: Seed = 0,
     column: Columns = None,
     query: Wanted = "",
+    as_of: AsOf = None,
     keep_unlabelled: KeepUnlabelled = False,
     workers: Workers = None,
     force: Force = False,
@@ -84,6 +91,7 @@ def prepare(  # noqa: PLR0913 -- One for each option.
         keep_unlabelled=keep_unlabelled,
         columns=columns,
         query=query,
+        as_of=None if as_of is None else as_of.replace(tzinfo=UTC),
     )
     found = recognise_sources(sources, columns)
     manifest = _prepare(found, out, options, workers=workers or len(os.sched_getaffinity(0)), force=force)

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from bugflow.cli.context import console, errors
-from bugflow.cli.learning import choose_backends, find_encoder, print_evaluation
+from bugflow.cli.learning import find_encoder, print_evaluation
 from bugflow.ml.duplicates.evaluating import Evaluation as DuplicateEvaluation
 from bugflow.ml.duplicates.evaluating import evaluate as evaluate_duplicates
 from bugflow.ml.duplicates.history import read_history
@@ -17,7 +17,7 @@ from bugflow.ml.duplicates.ranker import Ranker
 from bugflow.ml.duplicates.replay import profile_history
 from bugflow.ml.duplicates.starter import FOLDER as STARTER
 from bugflow.ml.duplicates.starter import WORDS as BY_WORDS
-from bugflow.ml.triage.backends import BASELINES, Workshop
+from bugflow.ml.triage.backends import BASELINES, Workshop, choose_backends
 from bugflow.ml.triage.evaluating import evaluate
 from bugflow.ml.triage.examples import Split, Target, partition, read_examples
 

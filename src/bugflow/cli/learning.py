@@ -1,25 +1,15 @@
 """What the commands that train and try models share."""
 
-from collections.abc import Sequence
-
 from rich.table import Table
 
 from bugflow.cli.context import console, errors, load_settings
-from bugflow.core.errors import InvalidError, NotFoundError, UnavailableError
+from bugflow.core.errors import NotFoundError, UnavailableError
 from bugflow.ml.contract import Encoder
 from bugflow.ml.encoder.keeping import open_kept_encoder
-from bugflow.ml.triage.backends import BASELINES, list_backends
 from bugflow.ml.triage.evaluating import Evaluation, Trial
 
 BATCH_THREADS = 2
 COLUMNS = ("acc", "±", "F1", "ECE", "speaks", "right", "+acc", "p", "+F1", "p", "sec", "ms")
-
-
-class UnknownBackendError(InvalidError):
-    """A back-end that cannot be tried."""
-
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"The back-end {name!r} cannot be tried on this. These can: {', '.join(known)}.")
 
 
 def find_encoder() -> Encoder | None:
@@ -30,21 +20,6 @@ def find_encoder() -> Encoder | None:
     except (NotFoundError, UnavailableError) as error:
         errors.print(f"[yellow]Without an encoder:[/yellow] {error}", highlight=False, soft_wrap=True)
         return None
-
-
-def choose_backends(members: Sequence[str], wanted: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
-    """Return the members of each back-end that is wanted, or of all; baselines that do not apply are passed over.
-
-    Raises:
-        UnknownBackendError: One of them cannot be made of these members.
-    """
-    backends = list_backends(members)
-    if wanted is None:
-        return backends
-    for name in wanted:
-        if name not in backends and name not in BASELINES:
-            raise UnknownBackendError(name, list(backends))
-    return {name: parts for name, parts in backends.items() if name in wanted}
 
 
 def print_evaluation(found: Evaluation, precision: float) -> None:

@@ -11,7 +11,7 @@ from bugflow.assist.duplicates.past import read_past
 from bugflow.assist.duplicates.rankers import MODEL_TYPE
 from bugflow.cli.context import console, errors, load_settings, use_database
 from bugflow.cli.learning import find_encoder
-from bugflow.cli.training import FolderInUseError, app, keep
+from bugflow.cli.training import FolderInUseError, app, keep_and_use
 from bugflow.core.errors import InvalidError
 from bugflow.ml.contract import Encoder
 from bugflow.ml.duplicates.adapting import (
@@ -28,6 +28,7 @@ from bugflow.ml.duplicates.ranker import Ranker
 from bugflow.ml.duplicates.replay import profile_history
 from bugflow.ml.duplicates.starter import FOLDER
 from bugflow.mlops.registry.versions import ModelVersion
+from bugflow.mlops.training.keeping import keep_model
 
 OWN = "own issues"
 
@@ -111,4 +112,9 @@ def _print(found: Adaptation) -> None:
 def _publish(found: Adaptation, source: str, seed: int) -> ModelVersion:
     before = {f"{name}_before": value for name, value in found.before.to_json().items()}
     metrics = {**found.after.to_json(), **before, "n_train": found.n_learned, "n_test": found.n_tested}
-    return keep(MODEL_TYPE, found.ranker.save, metrics=metrics, seed=seed, card=write_card(found, source=source))
+    card = write_card(found, source=source)
+    return keep_and_use(
+        lambda storage, now: keep_model(
+            storage, MODEL_TYPE, found.ranker.save, now=now, metrics=metrics, seed=seed, card=card
+        )
+    )

@@ -1,39 +1,28 @@
 """Training models on labelled reports: `bugflow train`."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bugflow import __version__
 from bugflow.cli.context import console, errors, load_settings
-from bugflow.cli.learning import choose_backends, find_encoder, print_evaluation
+from bugflow.cli.learning import find_encoder, print_evaluation
 from bugflow.core.clock import utc_now
 from bugflow.core.errors import ConflictError
-from bugflow.core.storage import open_storage
+from bugflow.core.storage import Storage, open_storage
 from bugflow.ml.finetuning.options import DEFAULT_BASE, FineTuningOptions, Schedule
 from bugflow.ml.finetuning.training import Tell
-from bugflow.ml.triage.backends import (
-    BASELINES,
-    EVERYTHING,
-    TRANSFORMER,
-    Workshop,
-    choose_default,
-    list_backends,
-)
-from bugflow.ml.triage.cards import find_trial, write_card
-from bugflow.ml.triage.evaluating import Evaluation, evaluate
-from bugflow.ml.triage.examples import Split, Target, draw_samples, partition, read_examples
-from bugflow.ml.triage.model import TriageModel
-from bugflow.ml.triage.training import build_model
+from bugflow.ml.triage.backends import TRANSFORMER
+from bugflow.ml.triage.cards import write_card
+from bugflow.ml.triage.examples import Split, Target
 from bugflow.ml.triage.transformer import TransformerClassifier
-from bugflow.mlops.registry.choosing import name_next_version
-from bugflow.mlops.registry.store import publish_model, set_current
-from bugflow.mlops.registry.versions import ModelType, ModelVersion
+from bugflow.mlops.registry.store import set_current
+from bugflow.mlops.registry.versions import ModelVersion
+from bugflow.mlops.training.keeping import keep_triage
+from bugflow.mlops.training.triage import Wishes, train_triage
 
 app = typer.Typer(help="Train models on labelled reports.", no_args_is_help=True)
 
@@ -45,81 +34,10 @@ class FolderInUseError(ConflictError):
         super().__init__(f"{folder} is there already and not empty. Name another folder for the model.")
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What is wanted of a training."""
-
-    backend: str
-    split: Split
-    least: int
-    precision: float
-    seed: int
-    samples: int | None
-    class_weights: bool
-
-
-def train(
-    target: Target,
-    data: Path,
-    wishes: Wishes,
-    make_transformer: Callable[[], TransformerClassifier],
-    tell: Callable[[str], None],
-) -> tuple[Evaluation, TriageModel]:
-    """Train a back-end beside the baselines; return what came of them on reports not seen before, and the model."""
-    examples, parts = read_examples(data, target, least_rows=wishes.least)
-    examples, parts = draw_samples(examples, parts, most=wishes.samples, seed=wishes.seed)
-    divided = partition(examples, parts, split=wishes.split, seed=wishes.seed)
-    workshop = Workshop(
-        encoder=None if wishes.backend == TRANSFORMER else find_encoder(),
-        balanced=wishes.class_weights,
-        seed=wishes.seed,
-        others={TRANSFORMER: make_transformer} if wishes.backend in {TRANSFORMER, EVERYTHING} else {},
-    )
-    learners = workshop.list_learners(target, divided.train.labels)
-    name = choose_default(list_backends(list(learners))) if wishes.backend == "auto" else wishes.backend
-    chosen = choose_backends(list(learners), [*BASELINES, name])
-    found = evaluate(
-        target,
-        divided,
-        learners,
-        chosen,
-        precision=wishes.precision,
-        balanced=wishes.class_weights,
-        seed=wishes.seed,
-        tell=lambda learner: tell(f"Training {learner}"),
-    )
-    members = {member: found.tried[member] for member in chosen[name]}
-    return found, build_model(target, members, divided, precision=wishes.precision)
-
-
-def publish(model: TriageModel, found: Evaluation, *, source: str, seed: int) -> ModelVersion:
-    """Keep a model as a new version, with its figures on reports not seen before, and use it from now on."""
-    scores = find_trial(model, found).scores
-    figures = {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1, "ece": scores.ece, "coverage": scores.coverage}
-    if scores.selective_precision is not None:
-        figures["selective_precision"] = scores.selective_precision
-    metrics = figures | {"n_train": found.n_train, "n_test": found.n_test}
-    return keep(model.target, model.save, metrics=metrics, seed=seed, card=write_card(model, found, source=source))
-
-
-def keep(
-    model_type: ModelType, save: Callable[[Path], None], *, metrics: Mapping[str, float], seed: int, card: str
-) -> ModelVersion:
-    """Keep what is saved into a folder as the next version, and use it from now on."""
+def keep_and_use(keep: Callable[[Storage, datetime], ModelVersion]) -> ModelVersion:
+    """Keep a model as a new version, and use it from now on."""
     storage, now = open_storage(load_settings().resolved_storage_url), utc_now()
-    with TemporaryDirectory() as folder:
-        save(Path(folder))
-        version = publish_model(
-            storage,
-            Path(folder),
-            model_type=model_type,
-            version=name_next_version(storage, model_type),
-            now=now,
-            metrics=metrics,
-            seed=seed,
-            code_version=__version__,
-            card=card,
-        )
+    version = keep(storage, now)
     set_current(storage, version, now=now)
     return version
 
@@ -189,7 +107,15 @@ def _add_command(target: Target) -> None:
             use_gpu="auto" if use_gpu is None else "yes" if use_gpu else "no",
             seed=seed,
         )
-        wishes = Wishes(backend, split, least, precision, seed, samples, class_weights)
+        wishes = Wishes(
+            backend=backend,
+            split=split,
+            least=least,
+            precision=precision,
+            seed=seed,
+            samples=samples,
+            class_weights=class_weights,
+        )
         _train_and_tell(target, data, wishes, options, work=work, out=out, use=use)
 
     command.__doc__ = f"Train a model that finds the {target} of a report, and print how good it is."
@@ -211,12 +137,15 @@ def _train_and_tell(
     place = work or load_settings().models_folder / "checkpoints" / target
     with _show_progress() as progress:
         task = progress.add_task("Reading", total=None)
-        found, model = train(
+        found, model = train_triage(
             target,
             data,
             wishes,
-            lambda: TransformerClassifier(options, place, tell=_draw(progress)),
-            lambda text: progress.update(task, description=text),
+            encoder=None if wishes.backend == TRANSFORMER else find_encoder(),
+            make_transformer=(
+                (lambda: TransformerClassifier(options, place, tell=_draw(progress))) if wishes.is_fine_tuning else None
+            ),
+            tell=lambda text: progress.update(task, description=text),
         )
     print_evaluation(found, wishes.precision)
     if out is not None:
@@ -224,7 +153,9 @@ def _train_and_tell(
         (out / "CARD.md").write_text(write_card(model, found, source=data.name), encoding="utf-8")
         console.print(f"The model is in {out}.", soft_wrap=True)
     if use:
-        version = publish(model, found, source=data.name, seed=wishes.seed)
+        version = keep_and_use(
+            lambda storage, now: keep_triage(storage, model, found, now=now, source=data.name, seed=wishes.seed)
+        )
         console.print(f"The model is kept as {version.name} and used from now on.", soft_wrap=True)
 
 

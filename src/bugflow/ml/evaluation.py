@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.stats import binomtest, permutation_test
 
 from bugflow.ml.calibration import Thresholds
 from bugflow.ml.contract import Probabilities
@@ -118,6 +118,39 @@ def compare_paired(right: NDArray[np.bool_], other_right: NDArray[np.bool_]) -> 
     if only + only_other == 0:
         return 1.0
     return float(binomtest(only, only + only_other).pvalue)
+
+
+def compare_paired_means(
+    values: NDArray[np.float64], other_values: NDArray[np.float64], *, resamples: int = 9_999
+) -> float:
+    """Return how probable a difference of means as large as this is by chance: a paired permutation test, two-sided.
+
+    Args:
+        values: What one model is worth on each item.
+        other_values: What the other is worth on the same items.
+        resamples: So many permutations are drawn where there are more.
+    """
+    differing = values != other_values
+    if differing.sum() < 2:  # noqa: PLR2004 -- One difference is as probable as its opposite.
+        return 1.0
+    pair = values[differing], other_values[differing]
+
+    def differ(first: NDArray[np.float64], second: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+        return np.asarray(np.sum(first, axis=axis) - np.sum(second, axis=axis))
+
+    found = permutation_test(
+        pair, differ, permutation_type="samples", n_resamples=resamples, vectorized=True, rng=0, batch=1_000
+    )
+    return float(found.pvalue)
+
+
+def share_interval(count: int, total: int) -> tuple[float, float]:
+    """Return the 95 % interval (Wilson's) of a share of at least one.
+
+    Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 1927.
+    """
+    low, high = binomtest(count, total).proportion_ci(method="wilson")
+    return float(low), float(high)
 
 
 def compare_macro_f1(

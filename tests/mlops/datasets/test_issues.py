@@ -138,3 +138,34 @@ def test_a_reporter_is_the_same_in_each_issue_and_not_named(tracker: Tracker, da
     rows = read(tracker, database)
     assert rows[0]["reporter"] == rows[1]["reporter"]
     assert rows[0]["reporter"].startswith("u-")
+
+
+def test_as_of_a_moment_nothing_is_there_that_came_later(tracker: Tracker, database: Database) -> None:
+    issue = tracker.report(severity="low", team="Backend", description="First words")
+    tracker.change(issue, tracker.person, severity="high", description="Second words")
+    moment = tracker.now
+    tracker.change(issue, tracker.person, severity="critical", team=None, priority="low")
+    tracker.correct(issue, "severity", "critical")
+    tracker.report(severity="high")
+    tracker.session.commit()
+    [row] = [row for batch in read_issues(database, SYSTEM, "", as_of=moment) for row in batch.frame.to_dicts()]
+    assert (row["severity"], row["team"], row["priority"]) == ("high", "Backend", None)
+    assert (row["issue_id"], row["description"]) == ("WEB-1", "First words")
+    [before] = [row for batch in read_issues(database, SYSTEM, "", as_of=NOW) for row in batch.frame.to_dicts()]
+    assert (before["severity"], before["team"]) == ("low", "Backend")
+    assert not list(read_issues(database, SYSTEM, "", as_of=NOW - timedelta(seconds=1)))
+
+
+def test_as_of_a_moment_a_later_correction_confirms_nothing(tracker: Tracker, database: Database) -> None:
+    issue = tracker.report()
+    tracker.change(issue, SYSTEM, severity="high")
+    moment = tracker.now
+    tracker.correct(issue, "severity", "high")
+    tracker.session.commit()
+    rows = [
+        row["severity"]
+        for as_of in (moment, None)
+        for batch in read_issues(database, SYSTEM, "", as_of=as_of)
+        for row in batch.frame.to_dicts()
+    ]
+    assert rows == [None, "high"]

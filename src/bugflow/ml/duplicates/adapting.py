@@ -1,23 +1,22 @@
 """Teaches a ranker what one tracker's people said, and tells whether that was worth it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import permutation_test
 
 from bugflow.ml.duplicates.learning import Options, train_ranker
 from bugflow.ml.duplicates.lessons import Lesson
 from bugflow.ml.duplicates.ranker import Ranker
 from bugflow.ml.duplicates.replay import Comparison, count_before
+from bugflow.ml.evaluation import compare_paired_means
 
 LEAST_DUPLICATES = 50
 """Fewer duplicates teach nothing that could be told from chance."""
 TESTED = 0.3
 """Of the duplicates, the newest, on which what was learned from the older ones is tried."""
 ADAPTING = Options(rounds=100, judging_rounds=50, learning_rate=0.02)
-RESAMPLES = 5_000
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def adapt_ranker(base: Ranker, lesson: Lesson, options: Options = ADAPTING) -> A
         n_tested=len(newer),
         before=Figures.of(before),
         after=Figures.of(after),
-        p_value=_compare(before, after),
+        p_value=compare_paired_means(after, before),
     )
 
 
@@ -154,17 +153,3 @@ def _gain(comparison: Comparison, ranker: Ranker) -> float:
     order = ranker.rank(comparison.features).order
     before = count_before(comparison.groups[order], set(comparison.groups[comparison.right].tolist()))
     return 0.0 if before is None else 1 / (1 + before)
-
-
-def _compare(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
-    """Return the p-value of a paired permutation test of the means."""
-    if np.array_equal(before, after):
-        return 1.0
-
-    def differ(first: Sequence[float], second: Sequence[float], axis: int = -1) -> NDArray[np.float64]:
-        return np.asarray(np.mean(np.asarray(first) - np.asarray(second), axis=axis))
-
-    found = permutation_test(
-        (after, before), differ, permutation_type="samples", n_resamples=RESAMPLES, vectorized=True, rng=0
-    )
-    return float(found.pvalue)

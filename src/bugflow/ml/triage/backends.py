@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bugflow.core.errors import InvalidError
 from bugflow.ml.contract import Classifier, Encoder, Learner
 from bugflow.ml.triage.baselines import MajorityClassifier, PlainClassifier
 from bugflow.ml.triage.encoder import EncoderClassifier
@@ -25,6 +26,13 @@ ENSEMBLE_MEMBERS = ("linear", "presence", "encoder")
 TRANSFORMER = "transformer"
 EVERYTHING = "everything"
 """The ensemble and a transformer: where fine-tuning is wanted and there is time for it."""
+
+
+class UnknownBackendError(InvalidError):
+    """A back-end that cannot be tried."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"The back-end {name!r} cannot be tried on this. These can: {', '.join(known)}.")
 
 
 @dataclass(frozen=True)
@@ -82,3 +90,18 @@ def _place(name: str) -> tuple[int, str]:
 def choose_default(backends: Mapping[str, Sequence[str]]) -> str:
     """Return the back-end that is used where none is named: all that there is together."""
     return ENSEMBLE if ENSEMBLE in backends else "linear"
+
+
+def choose_backends(members: Sequence[str], wanted: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+    """Return the members of each back-end that is wanted, or of all; baselines that do not apply are passed over.
+
+    Raises:
+        UnknownBackendError: One of them cannot be made of these members.
+    """
+    backends = list_backends(members)
+    if wanted is None:
+        return backends
+    for name in wanted:
+        if name not in backends and name not in BASELINES:
+            raise UnknownBackendError(name, list(backends))
+    return {name: parts for name, parts in backends.items() if name in wanted}

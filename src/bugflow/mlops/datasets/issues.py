@@ -15,23 +15,28 @@ from bugflow.tracker.imports.tables import ImportedRecord
 from bugflow.tracker.search.language import parse_query
 
 
-def read_issues(database: Database, viewer: Actor, query: str) -> Iterator[Batch]:
+def read_issues(database: Database, viewer: Actor, query: str, *, as_of: datetime | None = None) -> Iterator[Batch]:
     """Yield the issues that the viewer may see and the query asks for.
+
+    With a moment they are as they were then: what was filed, changed or corrected later is not there. An issue that was
+    imported counts from when it was filed elsewhere.
 
     Title, description and stack trace are those of the first version. A label is what a person set or confirmed last;
     what the system set since, as a model's suggestion taken over by a job is, counts for nothing. What an import
     brought was set by people elsewhere. The reporter is a stable name that does not say who it is.
     """
-    return gather_batches(_read(database, viewer, query))
+    return gather_batches(_read(database, viewer, query, as_of))
 
 
-def _read(database: Database, viewer: Actor, query: str) -> Iterator[Record]:
+def _read(database: Database, viewer: Actor, query: str, as_of: datetime | None) -> Iterator[Record]:
     for records in read_records(database, viewer, parse_query(query), parts=(Part.HISTORY,)):
         numbers = [record["id"] for record in records]
         with database.snapshot() as session:
             corrections, imported = _find_corrections(session, numbers), _find_imported(session, numbers)
         for record in records:
-            yield _read_issue(record, corrections.get(record["id"], []), is_imported=record["id"] in imported)
+            if as_of is None or datetime.fromisoformat(record["created_at"]) <= as_of:
+                known = corrections.get(record["id"], [])
+                yield _read_issue(record, known, is_imported=record["id"] in imported, as_of=as_of)
 
 
 def _find_corrections(session: Session, numbers: Sequence[int]) -> dict[int, list[Change]]:
@@ -51,9 +56,12 @@ def _find_imported(session: Session, numbers: Sequence[int]) -> set[int]:
     return set(session.scalars(statement))
 
 
-def _read_issue(record: Record, corrections: list[Change], *, is_imported: bool) -> Record:
+def _read_issue(record: Record, corrections: list[Change], *, is_imported: bool, as_of: datetime | None) -> Record:
     history = sorted(_read_history(record, is_imported=is_imported), key=_moment)
+    later = [change for change in history if as_of is not None and change.at is not None and change.at > as_of]
     said = sorted([*history, *corrections], key=_moment)
+    if as_of is not None:
+        said = [change for change in said if change.at is None or change.at <= as_of]
     return {
         "issue_id": record["key"],
         "project": record["project"],
@@ -63,7 +71,12 @@ def _read_issue(record: Record, corrections: list[Change], *, is_imported: bool)
         "issue_type": read_as_filed(record["issue_type"], "issue_type", history),
         "reporter": hide_person(record["reporter"]["id"]),
         "created_at": datetime.fromisoformat(record["created_at"]),
-    } | {name: choose_label(record[name], name, said) for name in LABELS}
+    } | {name: choose_label(_look_back(record[name], name, later), name, said) for name in LABELS}
+
+
+def _look_back(current: str | None, name: str, later: Iterable[Change]) -> str | None:
+    """Return a value as it was before later changes, the oldest of these first."""
+    return next((change.old or None for change in later if change.field == name), current)
 
 
 def _read_history(record: Record, *, is_imported: bool) -> Iterator[Change]:
@@ -80,9 +93,9 @@ def choose_label(current: str | None, name: str, changes: Iterable[Change]) -> s
     """Return the value that a person set or confirmed last, none where people took it away.
 
     Args:
-        current: The value now.
+        current: The value after these changes.
         name: The label.
-        changes: All changes and corrections of the issue, the oldest first.
+        changes: Changes and corrections of the issue, the oldest first.
     """
     mine = [change for change in changes if change.field == name]
     if not mine or mine[-1].by_person:

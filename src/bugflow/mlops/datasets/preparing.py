@@ -52,6 +52,8 @@ def prepare_dataset(
     """
     if options.mask_keywords and options.labels != "keyword":
         raise DatasetOptionError("--mask-keywords goes with --labels keyword: given labels do not come from keywords.")
+    if options.as_of is not None and not any(source.kind == "database" for source in sources):
+        raise DatasetOptionError("--as-of goes with the source database: files are read as they are.")
     account = Account()
     with open_folder(out, force=force) as staging:
         described = [_describe_source(source) for source in sources]
@@ -115,7 +117,7 @@ def _describe(
         "format": FORMAT,
         "bugflow": __version__,
         "sources": [source | {"rows": account.read[source["name"]]} for source in sources],
-        "options": asdict(options),
+        "options": asdict(options) | {"as_of": None if options.as_of is None else options.as_of.isoformat()},
         "rows": {
             "read": account.total,
             "dropped": account.list_dropped(),

@@ -51,6 +51,7 @@ class Options:
         least: Labels of fewer reports are taken away; 1 keeps all.
         samples: At most so many reports.
         query: Which issues of the database, in the language of the search.
+        as_of: The database as it was at this moment; none for now.
     """
 
     labels: Labelling = "given"
@@ -63,6 +64,7 @@ class Options:
     keep_unlabelled: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True)

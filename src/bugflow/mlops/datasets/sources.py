@@ -227,7 +227,7 @@ def read_source(
     if source.kind == "database":
         if database is None:
             raise SourceError(DATABASE, "no database is open.")
-        yield from read_issues(database, viewer, options.query)
+        yield from read_issues(database, viewer, options.query, as_of=options.as_of)
     elif source.kind == "parquet":
         yield from read_parquet(source.paths[0], options.columns)
     elif source.kind in EXPORTS:

@@ -1,0 +1,78 @@
+"""The gold set: issues that never teach a model, so that what models say of them can be believed.
+
+It is frozen when a field is first learned: the newest fifth of the issues that were labelled by then. Of what is filed
+later every fifth joins it, told by the issue's own number, so that it grows and follows what is reported, and no issue
+ever changes sides. So two models of any age can be compared on it: neither has seen any of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bugflow.core.errors import InvalidError
+
+SHARE = 0.2
+ONE_IN = round(1 / SHARE)
+LEAST_LABELLED = 250
+"""Of fewer issues a fifth is too little to judge by."""
+
+
+class TooFewLabelledError(InvalidError):
+    """There is not enough to freeze a gold set."""
+
+    def __init__(self, field: str, count: int) -> None:
+        super().__init__(
+            f"{count:,} issues have a {field} that a person set or confirmed, and {LEAST_LABELLED} are needed to learn "
+            "from some and to judge by the others. Import or label more, and try again."
+        )
+
+
+@dataclass(frozen=True)
+class GoldRule:
+    """Which issues never teach.
+
+    Attributes:
+        since: What was filed from then on, until it was frozen, is gold.
+        until: When it was frozen; of what was filed later every fifth is.
+    """
+
+    since: datetime
+    until: datetime
+
+    def mark(self, issue_ids: Sequence[str], moments: Sequence[datetime | None]) -> NDArray[np.bool_]:
+        """Return whether each issue is gold; one without a date never is.
+
+        Args:
+            issue_ids: What names each issue for ever.
+            moments: When each was filed.
+        """
+        found = (self._holds(name, moment) for name, moment in zip(issue_ids, moments, strict=True))
+        return np.fromiter(found, dtype=np.bool_, count=len(issue_ids))
+
+    def _holds(self, issue_id: str, moment: datetime | None) -> bool:
+        if moment is None or moment < self.since:
+            return False
+        if moment <= self.until:
+            return True
+        return int.from_bytes(blake2b(issue_id.encode(), digest_size=8).digest()) % ONE_IN == 0
+
+
+def freeze_gold(field: str, moments: Sequence[datetime | None], *, now: datetime) -> GoldRule:
+    """Return the rule of a gold set that is frozen now.
+
+    Args:
+        field: What is learned.
+        moments: When the issues that have it were filed.
+        now: The moment.
+
+    Raises:
+        TooFewLabelledError: They are too few.
+    """
+    known = sorted(moment for moment in moments if moment is not None)
+    if len(known) < LEAST_LABELLED:
+        raise TooFewLabelledError(field, len(known))
+    return GoldRule(since=known[-round(len(known) * SHARE)], until=now)

@@ -1,0 +1,1 @@
+"""Training models on labelled reports, and keeping what comes of it."""
