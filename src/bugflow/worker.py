@@ -1,5 +1,6 @@
 """The job runner's process: wires the jobs of every area to the queue."""
 
+import os
 import sys
 from functools import cache
 
@@ -7,7 +8,9 @@ from bugflow.assist.duplicates import jobs as duplicates
 from bugflow.assist.duplicates.encoding import EncoderOnDemand
 from bugflow.core.database import Database, open_database
 from bugflow.core.jobs.definition import JobRegistry
-from bugflow.core.jobs.runners import EmbeddedRunner
+from bugflow.core.jobs.lanes import Lane
+from bugflow.core.jobs.long_process import LongProcess
+from bugflow.core.jobs.runners import EmbeddedRunner, run_long_jobs
 from bugflow.core.jobs.stopping import ProcessStop
 from bugflow.core.jobs.supervisor import WorkerSupervisor
 from bugflow.core.logging import configure_logging
@@ -20,6 +23,9 @@ from bugflow.tracker.notifications.mail_jobs import build_mail_jobs
 from bugflow.tracker.notifications.mails import Post
 
 JOB_MODULES = (notifications, duplicates, imports)
+LONG_COMMAND = (sys.executable, "-m", "bugflow", "worker", "--lane", Lane.LONG)
+LONG_NICENESS = 10
+"""Long jobs get the processor that requests and quick jobs leave."""
 
 
 def collect_jobs(settings: Settings | None = None, *, mailer: Mailer | None = None) -> JobRegistry:
@@ -36,13 +42,20 @@ def collect_jobs(settings: Settings | None = None, *, mailer: Mailer | None = No
     )
 
 
-def run_worker(settings: Settings) -> None:
-    """Run jobs until the process is asked to end; the running job is finished first."""
+def run_worker(settings: Settings, *, lane: Lane) -> int:
+    """Run jobs until the process is asked to end, the long lane's until none is due; running jobs are finished first.
+
+    Returns:
+        The exit code.
+    """
     configure_logging(settings)
+    if lane is Lane.LONG:
+        return _run_long_jobs(settings)
     database = _open_database(settings)
     runner = EmbeddedRunner(
         database,
         collect_jobs(settings),
+        long_process=LongProcess(LONG_COMMAND) if lane is Lane.ALL else None,
         poll_seconds=settings.job_poll_seconds,
         lease_seconds=settings.job_lease_seconds,
         history_days=settings.job_history_days,
@@ -51,6 +64,17 @@ def run_worker(settings: Settings) -> None:
     stop.listen()
     runner.run_until(stop)
     database.dispose()
+    return 0
+
+
+def _run_long_jobs(settings: Settings) -> int:
+    stop = ProcessStop()
+    stop.listen()
+    os.nice(LONG_NICENESS)
+    database = _open_database(settings)
+    done = run_long_jobs(database, collect_jobs(settings), lease_seconds=settings.job_lease_seconds, stop=stop)
+    database.dispose()
+    return 0 if done else 1
 
 
 def run_beat(settings: Settings) -> None:
@@ -72,8 +96,8 @@ def run_beat(settings: Settings) -> None:
     database.dispose()
 
 
-def run_celery(settings: Settings, *, concurrency: int, beat: bool) -> int:
-    """Run a Celery worker, with a supervised beat beside it where asked for; return the exit code."""
+def run_celery(settings: Settings, *, concurrency: int, lane: Lane, beat: bool) -> int:
+    """Run a Celery worker for a lane, with a supervised beat beside it where asked for; return the exit code."""
     from bugflow.core.jobs.celery_runner import build_celery, run_celery_worker  # noqa: PLC0415 -- The same.
 
     configure_logging(settings)
@@ -87,6 +111,7 @@ def run_celery(settings: Settings, *, concurrency: int, beat: bool) -> int:
             collect_jobs(settings),
             lease_seconds=settings.job_lease_seconds,
             concurrency=concurrency,
+            lane=lane,
         )
     finally:
         if supervisor is not None:

@@ -1,9 +1,9 @@
-"""Jobs for tests, and `main` of the processes that run them."""
+"""Jobs for tests, and `command` and `main` of the processes that run them."""
 
 import logging
 import os
 import signal
-import threading
+import sys
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +17,10 @@ from bugflow.core.jobs.celery_runner import CeleryBeat, build_celery, run_celery
 from bugflow.core.jobs.definition import JobRegistry, job, job_of
 from bugflow.core.jobs.events import Event
 from bugflow.core.jobs.execution import Progress
-from bugflow.core.jobs.runners import EmbeddedRunner, MemoryRunner
+from bugflow.core.jobs.lanes import Lane
+from bugflow.core.jobs.long_process import LongProcess
+from bugflow.core.jobs.runners import EmbeddedRunner, MemoryRunner, run_long_jobs
+from bugflow.core.jobs.stopping import ProcessStop
 
 POLL_SECONDS = 0.05
 RESEND = timedelta(seconds=2)
@@ -67,6 +70,15 @@ def wait_for_file(database: Database, progress: Progress, path: str, seconds: fl
         _write(session, "waited")
 
 
+@job(long=True)
+def take_long(database: Database, progress: Progress, path: str) -> None:
+    """Be half-way until a file is there, in the long lane, and leave no trace."""
+    del database
+    progress(0.5, "half-way")
+    while not Path(path).exists():
+        time.sleep(0.02)
+
+
 @job()
 def die_once(session: Session, marker: str) -> None:
     """Kill the own process after writing, the first time."""
@@ -82,24 +94,37 @@ def weekly(session: Session) -> None:
     _write(session, "weekly")
 
 
-REGISTRY = JobRegistry([job_of(each) for each in (write_down, write_by_hand, fail, wait_for_file, die_once)])
+REGISTRY = JobRegistry([job_of(each) for each in (write_down, write_by_hand, fail, wait_for_file, take_long, die_once)])
 
 
-def main(kind: str, address: str, broker: str = "", queue: str = "") -> int:
+def command(kind: str, *arguments: str) -> list[str]:
+    """Return the command of a process that runs these jobs."""
+    code = "import sys; from factories.jobs import main; sys.exit(main(*sys.argv[1:]))"
+    return [sys.executable, "-c", code, kind, *arguments]
+
+
+def main(kind: str, address: str, broker: str = "", queue: str = "", lane: str = Lane.ALL) -> int:
     """Run the jobs above until SIGTERM."""
-    stop = threading.Event()
     if kind == "celery-worker":
-        logging.basicConfig(level=logging.INFO)  # A test that fails shows what the worker saw.
-        app = build_celery(broker, queue=queue)
-        return run_celery_worker(app, lambda: open_database(address), REGISTRY, lease_seconds=60, concurrency=1)
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        return _run_celery_worker(address, broker, queue, Lane(lane))
+    stop = ProcessStop()
+    stop.listen()
     database = open_database(address)
     if kind == "memory":
         MemoryRunner(database, REGISTRY).run_pending()
     elif kind == "embedded":
-        EmbeddedRunner(database, REGISTRY, poll_seconds=POLL_SECONDS).run_until(stop)
+        long_process = LongProcess(command("embedded-long", address))
+        EmbeddedRunner(database, REGISTRY, long_process=long_process, poll_seconds=POLL_SECONDS).run_until(stop)
+    elif kind == "embedded-long":
+        run_long_jobs(database, REGISTRY, lease_seconds=60, stop=stop)
     else:
         app = build_celery(broker, queue=queue)
         CeleryBeat(app, database, REGISTRY, poll_seconds=POLL_SECONDS, resend=RESEND).run_until(stop)
     database.dispose()
     return 0
+
+
+def _run_celery_worker(address: str, broker: str, queue: str, lane: Lane) -> int:
+    logging.basicConfig(level=logging.INFO)  # A test that fails shows what the worker saw.
+    app = build_celery(broker, queue=queue)
+    return run_celery_worker(app, lambda: open_database(address), REGISTRY, lease_seconds=60, concurrency=1, lane=lane)

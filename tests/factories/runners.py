@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,15 +9,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kombu.connection import Connection
 from sqlalchemy import func, select, text
 
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
+from bugflow.core.jobs.celery_runner import build_celery
+from bugflow.core.jobs.lanes import Lane
 from bugflow.core.jobs.runners import MemoryRunner
 from bugflow.core.jobs.supervisor import WorkerSupervisor
 from bugflow.core.jobs.tables import JobRun, OutboxEvent
-from factories.jobs import REGISTRY
+from factories.jobs import REGISTRY, command
 
 TESTS = Path(__file__).parents[1]
 BROKERS = {
@@ -33,12 +33,6 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(TESTS), "PYTHONWARNINGS": "ignore"}
 
 
-def command(kind: str, *arguments: str) -> list[str]:
-    """Return the command of such a process."""
-    code = "import sys; from factories.jobs import main; sys.exit(main(*sys.argv[1:]))"
-    return [sys.executable, "-c", code, kind, *arguments]
-
-
 @dataclass
 class Runner:
     """A kind of runner on a database of its own, running unless it is the one in memory."""
@@ -48,14 +42,15 @@ class Runner:
     address: str
     broker: str = ""
     queue: str = ""
+    lanes: Sequence[str] = (Lane.ALL,)
     supervisors: list[WorkerSupervisor] = field(default_factory=list)
 
     @property
-    def worker_command(self) -> list[str]:
-        """The command of a process that runs jobs."""
+    def worker_commands(self) -> list[list[str]]:
+        """The commands of the processes that run jobs, one for each lane where there is a broker."""
         if self.broker:
-            return command("celery-worker", self.address, self.broker, self.queue)
-        return command(self.kind, self.address)
+            return [command("celery-worker", self.address, self.broker, self.queue, lane) for lane in self.lanes]
+        return [command(self.kind, self.address)]
 
     def settle(self) -> None:
         """Wait until nothing is left to do now."""
@@ -72,7 +67,7 @@ class Runner:
     def die(self) -> None:
         """Have the work begin in a process that the job kills."""
         if self.kind == "memory":
-            subprocess.run(self.worker_command, env=environment(), check=False)  # noqa: S603 -- Ours.
+            subprocess.run(self.worker_commands[0], env=environment(), check=False)  # noqa: S603 -- Ours.
 
     def empty(self) -> None:
         """Forget all jobs and what they wrote."""
@@ -83,16 +78,22 @@ class Runner:
 
 @contextmanager
 def run_runner(
-    kind: str, database: Database, address: str, queue: str, *, broker: str | None = None
+    kind: str,
+    database: Database,
+    address: str,
+    queue: str,
+    *,
+    broker: str | None = None,
+    lanes: Sequence[str] = (Lane.ALL,),
 ) -> Iterator[Runner]:
     """Start what a kind of runner consists of, on the broker of its kind or the one given."""
     broker = BROKERS.get(kind, "") if broker is None else broker
-    runner = Runner(kind, database, address, broker, queue)
+    runner = Runner(kind, database, address, broker, queue, lanes)
     commands: Sequence[list[str]] = []
     if broker:
-        commands = [runner.worker_command, command("celery-beat", address, broker, queue)]
+        commands = [*runner.worker_commands, command("celery-beat", address, broker, queue)]
     elif kind == "embedded":
-        commands = [runner.worker_command]
+        commands = runner.worker_commands
     with ExitStack() as stack:
         if broker:
             stack.callback(delete_queue, broker, queue)
@@ -109,7 +110,7 @@ def run_worker(runner: Runner) -> Iterator[subprocess.Popen[bytes]]:
     """Start a worker that nobody starts again, instead of the runner's own."""
     for supervisor in runner.supervisors[:1]:
         supervisor.stop()
-    with subprocess.Popen(runner.worker_command, env=environment()) as worker:  # noqa: S603 -- Ours.
+    with subprocess.Popen(runner.worker_commands[0], env=environment()) as worker:  # noqa: S603 -- Ours.
         try:
             yield worker
         finally:
@@ -117,9 +118,12 @@ def run_worker(runner: Runner) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def delete_queue(broker: str, queue: str) -> None:
-    """Leave nothing of a test at the broker."""
-    with Connection(broker) as connection, connection.channel() as channel:  # type: ignore[no-untyped-call]
-        channel.queue_delete(queue)
+    """Leave nothing of a test at the broker; Redis forgets only what this process has declared, too."""
+    with build_celery(broker, queue=queue) as app, app.connection_for_write() as link, link.channel() as channel:
+        for each in app.amqp.queues.values():
+            declared = each(channel)
+            declared.declare()
+            declared.delete()
         channel.exchange_delete(queue)
 
 

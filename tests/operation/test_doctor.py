@@ -13,8 +13,8 @@ from sqlalchemy import select, text, update
 
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database, open_database
-from bugflow.core.jobs.definition import JobRegistry, job
-from bugflow.core.jobs.queue import schedule_ticks
+from bugflow.core.jobs.definition import JobRegistry, job, job_of
+from bugflow.core.jobs.queue import enqueue, schedule_ticks
 from bugflow.core.jobs.tables import JobRun, OutboxEvent
 from bugflow.core.storage import open_storage
 from bugflow.migrations import upgrade_schema
@@ -253,6 +253,23 @@ def test_work_that_nobody_takes_is_told(examined: Examine, database: Database) -
         session.add(OutboxEvent(name="IssueOpened", payload={}, created_at=past))
     found = examined("jobs")["worker"]
     assert (found.level, "waiting for 3 hours" in found.found) == (Level.FAILURE, True)
+
+
+@job(long=True)
+def take_long(session: Any) -> None:  # noqa: ANN401 -- Never called.
+    del session
+
+
+def test_a_long_job_that_waits_for_another_one_is_no_failure(examined: Examine, database: Database) -> None:
+    past, registry = utc_now() - timedelta(hours=3), JobRegistry([job_of(take_long)])
+    with database.transaction() as session:
+        enqueue(session, take_long, now=past)
+        running = enqueue(session, take_long, now=past)
+        running.state = "running"
+    assert examined("jobs", registry=registry)["worker"].level is Level.OK
+    with database.transaction() as session:
+        session.execute(update(JobRun).where(JobRun.state == "running").values(state="succeeded"))
+    assert examined("jobs", registry=registry)["worker"].level is Level.FAILURE
 
 
 @job(schedule="0 * * * *")

@@ -9,6 +9,7 @@ import typer
 from bugflow.cli.context import load_settings
 from bugflow.cli.preparing import prepare_database
 from bugflow.core.errors import InvalidError
+from bugflow.core.jobs.lanes import Lane
 from bugflow.worker import run_beat, run_celery, run_worker
 
 
@@ -26,6 +27,13 @@ def worker(
     concurrency: Annotated[
         int | None, typer.Option(min=1, max=64, help="With a broker: how many jobs at once; by default one per core.")
     ] = None,
+    lane: Annotated[
+        Lane,
+        typer.Option(
+            help="Which jobs: all, quick or long, which may take minutes. "
+            "Without a broker, long ends when none is due, and all starts that process by itself."
+        ),
+    ] = Lane.ALL,
     *,
     beat: Annotated[bool, typer.Option(help="With a broker: also send due jobs, as one worker at least must.")] = True,
 ) -> None:
@@ -35,9 +43,8 @@ def worker(
         raise NoBrokerError("worker --concurrency")
     prepare_database(settings)
     if not settings.broker_url:
-        run_worker(settings)
-        return
-    sys.exit(run_celery(settings, concurrency=concurrency or os.cpu_count() or 1, beat=beat))
+        sys.exit(run_worker(settings, lane=lane))
+    sys.exit(run_celery(settings, concurrency=concurrency or os.cpu_count() or 1, lane=lane, beat=beat))
 
 
 def beat() -> None:

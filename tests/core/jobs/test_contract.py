@@ -17,7 +17,7 @@ from bugflow.core.jobs.celery_runner import RUN_TASK, build_celery
 from bugflow.core.jobs.events import announce
 from bugflow.core.jobs.queue import enqueue
 from bugflow.core.jobs.tables import JobRun
-from factories.jobs import Failed, Rang, die_once, wait_for_file, write_by_hand
+from factories.jobs import Failed, Rang, die_once, take_long, wait_for_file, write_by_hand
 from factories.runners import BROKERS, Runner, pending, run_runner, run_worker, wait_until
 from factories.settings import server_url
 
@@ -147,6 +147,17 @@ def test_progress_is_seen_from_outside_while_the_job_runs(runner: Runner, tmp_pa
     (tmp_path / "go").touch()
     working.join()
     assert (only_run(runner.database).state, only_run(runner.database).progress) == ("succeeded", 1.0)
+
+
+def test_a_long_job_is_done_as_any_other(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "go").touch()
+    with runner.database.transaction() as session:
+        enqueue(session, take_long, now=utc_now(), path=str(tmp_path / "go"))
+        enqueue(session, write_by_hand, now=utc_now(), name_rung="quick")
+    runner.settle()
+    assert written(runner.database) == ["quick"]
+    with runner.database.snapshot() as session:
+        assert session.scalars(select(JobRun.state)).all() == ["succeeded"] * 2
 
 
 def test_a_job_that_no_longer_exists_fails_with_a_sentence(runner: Runner) -> None:

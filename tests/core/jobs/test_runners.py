@@ -238,12 +238,12 @@ def test_events_wait_while_a_run_is_due_and_then_become_runs_together(database: 
         enqueue(session, write_by_hand, now=utc_now(), name_rung="first")
         announce(session, Rang(name_rung="second"))
         announce(session, Rang(name_rung="third"))
-    assert housekeeping.keep()
+    assert housekeeping.keep().events
     assert count_runs(database, "write_down") == 0
     with database.transaction() as session:
         for run in session.scalars(select(JobRun)):
             run.state = "succeeded"
-    assert housekeeping.keep()
+    assert housekeeping.keep().events
     assert count_runs(database, "write_down") == 2
 
 

@@ -1,6 +1,7 @@
 """Telling people what was merged into an issue of theirs, and keeping profiles of issues."""
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
@@ -8,13 +9,15 @@ from sqlalchemy.orm import Session
 from bugflow.assist.duplicates.encoding import AGAIN_SECONDS
 from bugflow.assist.duplicates.events import IssuesMerged, IssuesUnmerged
 from bugflow.assist.duplicates.profiling import TEXT_FIELDS, Backlog, profile_backlog, profile_issue
+from bugflow.assist.duplicates.reading import find_latest
 from bugflow.assist.duplicates.vector_filling import keep_all_vectors
-from bugflow.assist.duplicates.vector_tables import VectorPlace
+from bugflow.assist.duplicates.vector_search import list_searched
+from bugflow.assist.duplicates.vector_tables import MOST_DIMS, VectorPlace, find_problem, is_postgresql, may_create
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
 from bugflow.core.jobs.definition import job
 from bugflow.core.jobs.execution import Progress
-from bugflow.core.jobs.queue import enqueue
+from bugflow.core.jobs.queue import enqueue, is_pending
 from bugflow.ml.contract import Encoder
 from bugflow.tracker.issues.events import IssueChanged, IssueReported
 from bugflow.tracker.issues.queries import find_issue
@@ -22,6 +25,8 @@ from bugflow.tracker.notifications.audience import keep_those_who_see, list_watc
 from bugflow.tracker.notifications.service import Happening, notify
 
 LONGEST_KEY = 200
+QUICK_SECONDS = 5.0
+"""What takes longer is left to the long lane."""
 
 
 @job(on=IssuesMerged)
@@ -69,13 +74,26 @@ def profile_changed(database: Database, event: IssueChanged, encoder: Encoder | 
 
 
 @job(schedule="*/10 * * * *")
-def profile_others(
-    database: Database, encoder: Encoder | None, progress: Progress, vector_place: VectorPlace = "memory"
-) -> None:
+def profile_others(database: Database, encoder: Encoder | None, vector_place: VectorPlace = "memory") -> None:
     """Keep the profiles of issues that have none: imported ones, and all after another encoder was chosen.
 
-    Where the database can search vectors, it gets those of all profiles.
+    Where the database can search vectors, it gets those of all profiles. What takes longer than some seconds is left to
+    `profile_many`, so that a look that finds little to do starts no process.
     """
+    with database.snapshot() as session:
+        if is_pending(session, profile_many):
+            return
+    if not profile_within(database, encoder, QUICK_SECONDS, vector_place=vector_place):
+        with database.transaction() as session:
+            if not is_pending(session, profile_many):
+                enqueue(session, profile_many, now=utc_now())
+
+
+@job(long=True)
+def profile_many(
+    database: Database, encoder: Encoder | None, progress: Progress, vector_place: VectorPlace = "memory"
+) -> None:
+    """Do what `profile_others` does, however long it takes."""
     started = time.monotonic()
 
     def tell(backlog: Backlog) -> None:
@@ -86,6 +104,47 @@ def profile_others(
     profile_backlog(database, encoder, tell=tell)
     if vector_place == "auto":
         keep_all_vectors(database, encoder, tell=lambda done, what: progress(1.0, f"vectors: {what}, {done} written"))
+
+
+class _TimeIsUpError(Exception):
+    """There is more to do than can be done now."""
+
+
+def profile_within(
+    database: Database,
+    encoder: Encoder | None,
+    seconds: float,
+    *,
+    vector_place: VectorPlace,
+    clock: Callable[[], float] = time.monotonic,
+) -> bool:
+    """Keep profiles and vectors for about so many seconds; return whether that was all."""
+    deadline = clock() + seconds
+
+    def tell(*_: object) -> None:
+        if clock() >= deadline:
+            raise _TimeIsUpError
+
+    try:
+        profile_backlog(database, encoder, tell=tell)
+        if vector_place == "auto":
+            with database.snapshot() as session:
+                if _wants_index(session, encoder):
+                    return False
+            keep_all_vectors(database, encoder, tell=tell)
+    except _TimeIsUpError:
+        return False
+    return True
+
+
+def _wants_index(session: Session, encoder: Encoder | None) -> bool:
+    """Whether the database could search vectors and cannot yet: building their index takes long."""
+    if not is_postgresql(session) or (encoder is not None and encoder.n_dims > MOST_DIMS):
+        return False
+    latest = find_latest(session)
+    if latest is None or latest[1] in list_searched(session):
+        return False
+    return find_problem(session) is None and may_create(session)
 
 
 def ask_for_profiles(database: Database, encoder_name: str) -> None:

@@ -22,6 +22,7 @@ from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
 from bugflow.core.jobs.definition import JobRegistry
 from bugflow.core.jobs.execution import run_next
+from bugflow.core.jobs.lanes import Lane
 from bugflow.core.jobs.queue import note_unsent, take_unsent
 from bugflow.core.jobs.runners import Housekeeping, name_runner, repeat_until
 from bugflow.core.jobs.stopping import Stop
@@ -38,8 +39,15 @@ BROKER_PAUSE_SECONDS = 2.0
 SOFT_SHUTDOWN_SECONDS = 10.0
 
 
+def list_queues(queue: str, lane: Lane) -> list[str]:
+    """Return the names of the queues that carry the jobs of a lane."""
+    quick, long = queue, f"{queue}.long"
+    return {Lane.ALL: [quick, long], Lane.QUICK: [quick], Lane.LONG: [long]}[lane]
+
+
 def build_celery(broker_url: str, *, queue: str) -> Celery:
     """Return a Celery application without tasks: JSON only, no results, one message at a time for each job slot."""
+    queues = [Queue(name, routing_key=name, durable=True) for name in list_queues(queue, Lane.ALL)]  # type: ignore[no-untyped-call]
     app = Celery("bugflow", broker=broker_url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
@@ -49,7 +57,7 @@ def build_celery(broker_url: str, *, queue: str) -> Celery:
         task_ignore_result=True,
         task_acks_late=True,
         task_publish_retry=False,  # The beat tries again itself, by the table.
-        task_queues=[Queue(queue, durable=True)],  # type: ignore[no-untyped-call]
+        task_queues=queues,
         task_default_queue=queue,
         task_create_missing_queues=False,
         worker_prefetch_multiplier=1,
@@ -124,6 +132,7 @@ class CeleryBeat:
     ) -> None:
         self._app = app
         self._database = database
+        self._jobs = {lane: registry.names_in(lane) for lane in (Lane.QUICK, Lane.LONG)}
         self._housekeeping = Housekeeping(database, registry, history_days=history_days)
         self._poll_seconds = poll_seconds
         self._resend = resend
@@ -157,25 +166,33 @@ class CeleryBeat:
             BrokerError: The broker does not answer; what was not sent is noted so.
         """
         resend_before = utc_now() - self._resend
-        if not self._housekeeping.keep(resend_before=resend_before):
+        work = self._housekeeping.keep(resend_before=resend_before)
+        if not (work.events or work.runs or work.long_runs or work.dead):
             return False
         with self._database.transaction() as session:
-            run_ids = take_unsent(session, now=utc_now(), resend_before=resend_before, limit=SEND_AT_ONCE)
-        unsent = list(run_ids)
+            unsent = [
+                (lane, run_id)
+                for lane, jobs in self._jobs.items()
+                for run_id in take_unsent(
+                    session, now=utc_now(), resend_before=resend_before, limit=SEND_AT_ONCE, jobs=jobs
+                )
+            ]
+        found = len(unsent) > 0
         try:
             with self._app.producer_pool.acquire(block=True) as producer:
                 while unsent:
-                    self._send(producer, unsent[0])
+                    self._send(producer, *unsent[0])
                     unsent.pop(0)
         finally:
             if unsent:
                 with self._database.transaction() as session:
-                    note_unsent(session, unsent)
-        return len(run_ids) > 0
+                    note_unsent(session, [run_id for _, run_id in unsent])
+        return found
 
-    def _send(self, producer: Any, run_id: int) -> None:  # noqa: ANN401 -- Celery is not typed.
+    def _send(self, producer: Any, lane: Lane, run_id: int) -> None:  # noqa: ANN401 -- Celery is not typed.
+        [queue] = list_queues(self._app.conf.task_default_queue, lane)
         try:
-            self._app.send_task(RUN_TASK, args=[run_id], producer=producer)
+            self._app.send_task(RUN_TASK, args=[run_id], producer=producer, queue=queue)
         except BrokerError as error:
             if not isinstance(error.__cause__, TimeoutError):
                 raise
@@ -185,9 +202,15 @@ class CeleryBeat:
 
 
 def run_celery_worker(
-    app: Celery, open_database: Callable[[], Database], registry: JobRegistry, *, lease_seconds: int, concurrency: int
+    app: Celery,
+    open_database: Callable[[], Database],
+    registry: JobRegistry,
+    *,
+    lease_seconds: int,
+    concurrency: int,
+    lane: Lane = Lane.ALL,
 ) -> int:
-    """Run jobs in `concurrency` child processes until SIGTERM, after which running jobs are finished.
+    """Run the jobs of a lane in `concurrency` child processes until SIGTERM, after which running jobs are finished.
 
     The database is opened in each child: a connection must not pass through a fork.
 
@@ -213,14 +236,12 @@ def run_celery_worker(
     def prepare_child(**_: object) -> None:
         end_with_parent()
 
-    def keep_logging(**_: object) -> None:
-        """Stand in for Celery's own set-up of the logs."""
-
     worker_process_init.connect(prepare_child, weak=False)
-    setup_logging.connect(keep_logging, weak=False)
+    setup_logging.connect(_keep_logging, weak=False)
     worker = app.Worker(
         hostname=f"bugflow-{os.getpid()}@{socket.gethostname()}",
         concurrency=concurrency,
+        queues=list_queues(app.conf.task_default_queue, lane),
         pool="prefork",
         optimization="fair",
         without_gossip=True,
@@ -230,3 +251,7 @@ def run_celery_worker(
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _keep_logging(**_: object) -> None:
+    """Stand in for Celery's own set-up of the logs."""

@@ -4,7 +4,7 @@ A job is a function marked by `@job`. Its first parameter says how it works: `se
 together with the note that the job is done, so that its effect happens exactly once; `database` is for long work in
 several short transactions, which must bear being done twice. Then follows `event` for a job that listens, or keywords
 for one that is queued by hand. A parameter `progress` gets a `Progress`; one named like a resource of the process, such
-as `storage`, gets that.
+as `storage`, gets that. What may take minutes says `long`, and keeps no quick job waiting.
 """
 
 import inspect
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from cronsim import CronSim, CronSimError
 
 from bugflow.core.jobs.events import Event
+from bugflow.core.jobs.lanes import EVERY_JOB, JobNames, Lane
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
@@ -38,6 +39,7 @@ class Job:
     event: type[Event] | None
     schedule: str | None
     max_attempts: int
+    is_long: bool = False
 
     @property
     def parameters(self) -> list[str]:
@@ -46,13 +48,24 @@ class Job:
 
 
 def job(
-    *, on: type[Event] | None = None, schedule: str | None = None, max_attempts: int = MOST_ATTEMPTS
+    *,
+    on: type[Event] | None = None,
+    schedule: str | None = None,
+    max_attempts: int = MOST_ATTEMPTS,
+    long: bool = False,
 ) -> Callable[[Function], Function]:
-    """Mark a function as a job; the entry point collects it by `JobRegistry.collect`."""
+    """Mark a function as a job; the entry point collects it by `JobRegistry.collect`.
+
+    Args:
+        on: The event that it follows.
+        schedule: When it is queued, as a cron expression in UTC.
+        max_attempts: So often it is tried.
+        long: It may take minutes, and runs in the long lane.
+    """
 
     def mark(function: Function) -> Function:
         name = f"{function.__module__.removeprefix('bugflow.')}.{function.__name__}"
-        marked = Job(name, function, on, schedule, max_attempts)
+        marked = Job(name, function, on, schedule, max_attempts, long)
         _require_sound(marked)
         setattr(function, MARK, marked)
         return function
@@ -131,6 +144,16 @@ class JobRegistry:
     def listening_to(self, event_name: str) -> list[Job]:
         """Return the jobs that follow an event."""
         return [each for each in self if each.event is not None and each.event.name() == event_name]
+
+    def list_long(self) -> list[str]:
+        """Return the names of the jobs that may take minutes."""
+        return [each.name for each in self if each.is_long]
+
+    def names_in(self, lane: Lane) -> JobNames:
+        """Return the jobs of a lane; a run of a job that this version does not have is quick, and fails there."""
+        if lane is Lane.ALL:
+            return EVERY_JOB
+        return JobNames(frozenset(self.list_long()), others=lane is Lane.QUICK)
 
     def find_resources(self, each: Job) -> dict[str, Any]:
         """Return the resources that a job asks for."""

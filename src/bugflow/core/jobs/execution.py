@@ -20,6 +20,7 @@ from bugflow.core.errors import (
     UnavailableError,
 )
 from bugflow.core.jobs.definition import Job, JobRegistry, build_arguments
+from bugflow.core.jobs.lanes import Lane
 from bugflow.core.jobs.queue import claim_run, extend_lease, fail_run, finish_run, write_progress
 from bugflow.core.jobs.tables import JobRun
 
@@ -60,11 +61,18 @@ class Progress:
 
 
 def run_next(
-    database: Database, registry: JobRegistry, *, runner: str, lease_seconds: int, run_id: int | None = None
+    database: Database,
+    registry: JobRegistry,
+    *,
+    runner: str,
+    lease_seconds: int,
+    lane: Lane = Lane.ALL,
+    run_id: int | None = None,
 ) -> bool:
-    """Claim and run the next due job, or the one named; return whether there was one."""
+    """Claim and run the next due job of a lane, or the run named; return whether there was one."""
+    jobs = registry.names_in(lane)
     with database.transaction() as session:
-        run = claim_run(session, runner=runner, now=utc_now(), lease_seconds=lease_seconds, run_id=run_id)
+        run = claim_run(session, runner=runner, now=utc_now(), lease_seconds=lease_seconds, jobs=jobs, run_id=run_id)
     if run is None:
         return False
     each = registry.find(run.job)

@@ -1,18 +1,19 @@
 """The table of jobs as a queue: events become runs, runs are claimed under a lease, finished or tried again."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from cronsim import CronSim
-from sqlalchemy import ColumnElement, CursorResult, delete, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, delete, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from bugflow.core.jobs.definition import Job, JobRegistry, job_of
 from bugflow.core.jobs.errors import JobNotFailedError
+from bugflow.core.jobs.lanes import EVERY_JOB, JobNames
 from bugflow.core.jobs.tables import JobRun, OutboxEvent
 
 EVENTS_AT_ONCE = 200
@@ -78,6 +79,14 @@ def add_run(
     return run
 
 
+def is_pending(session: Session, function: Callable[..., None]) -> bool:
+    """Whether a run of a job is queued, now or for later, or running."""
+    pending = select(JobRun.id).where(
+        JobRun.job == job_of(function).name, or_(JobRun.state == "queued", JobRun.state == "running")
+    )
+    return session.scalar(pending.limit(1)) is not None
+
+
 def _find_by_key(session: Session, unique_key: str) -> JobRun | None:
     return session.scalars(select(JobRun).where(JobRun.unique_key == unique_key)).first()
 
@@ -89,19 +98,40 @@ class Work:
     events: bool
     """Something has happened that no job knows of yet."""
     runs: bool
-    """A run is due."""
+    """A run of a quick job is due."""
+    long_runs: bool
+    """A run of a long job is due."""
     dead: bool
     """A run was left behind by a runner that died."""
 
 
-def find_work(session: Session, *, now: datetime, resend_before: datetime | None = None) -> Work:
+def find_work(
+    session: Session, *, now: datetime, long_jobs: Collection[str] = (), resend_before: datetime | None = None
+) -> Work:
     """Return what waits; with `resend_before` a run that was sent since does not."""
-    waiting = select(OutboxEvent.id).where(OutboxEvent.dispatched_at.is_(None)).limit(1)
-    due = select(JobRun.id).where(JobRun.state == "queued", JobRun.due_at <= now).limit(1)
+    waiting = select(OutboxEvent.id).where(OutboxEvent.dispatched_at.is_(None))
+    due = select(JobRun.id).where(JobRun.state == "queued", JobRun.due_at <= now)
     if resend_before is not None:
         due = due.where(_unsent(resend_before))
-    dead = select(JobRun.id).where(JobRun.state == "running", JobRun.lease_until < now).limit(1)
-    return Work(*(session.scalar(statement) is not None for statement in (waiting, due, dead)))
+    long = JobNames(frozenset(long_jobs))
+    quick = JobNames(long.names, others=True)
+    dead = select(JobRun.id).where(JobRun.state == "running", JobRun.lease_until < now)
+
+    def is_any(statement: Select[int]) -> bool:
+        return session.scalar(statement.limit(1)) is not None
+
+    return Work(
+        events=is_any(waiting),
+        runs=is_any(due.where(_is_among(quick))),
+        long_runs=bool(long_jobs) and is_any(due.where(_is_among(long))),
+        dead=is_any(dead),
+    )
+
+
+def _is_among(jobs: JobNames) -> ColumnElement[bool]:
+    if jobs.others:
+        return JobRun.job.not_in(jobs.names) if jobs.names else true()
+    return JobRun.job.in_(jobs.names)
 
 
 def dispatch_events(session: Session, registry: JobRegistry, *, now: datetime) -> int:
@@ -141,16 +171,19 @@ def release_dead(session: Session, *, now: datetime) -> None:
     session.flush()
 
 
-def take_unsent(session: Session, *, now: datetime, resend_before: datetime, limit: int) -> list[int]:
+def take_unsent(
+    session: Session, *, now: datetime, resend_before: datetime, limit: int, jobs: JobNames = EVERY_JOB
+) -> list[int]:
     """Note the due runs as sent, those too whose message seems lost, and return their numbers, the oldest first.
 
-    No more than `limit` messages are on their way at once, so that a broker without workers is not flooded.
+    No more than `limit` messages of these jobs are on their way at once, so that a broker without workers is not
+    flooded.
     """
-    on_the_way = select(JobRun.id).where(JobRun.state == "queued", JobRun.sent_at >= resend_before)
+    on_the_way = select(JobRun.id).where(JobRun.state == "queued", JobRun.sent_at >= resend_before, _is_among(jobs))
     room = limit - len(session.scalars(on_the_way.limit(limit)).all())
     runs = session.scalars(
         select(JobRun)
-        .where(JobRun.state == "queued", JobRun.due_at <= now, _unsent(resend_before))
+        .where(JobRun.state == "queued", JobRun.due_at <= now, _unsent(resend_before), _is_among(jobs))
         .order_by(JobRun.due_at, JobRun.id)
         .limit(max(0, room))
         .with_for_update(skip_locked=True)
@@ -189,10 +222,16 @@ def retry_run(session: Session, run: JobRun, *, now: datetime) -> None:
 
 
 def claim_run(
-    session: Session, *, runner: str, now: datetime, lease_seconds: int, run_id: int | None = None
+    session: Session,
+    *,
+    runner: str,
+    now: datetime,
+    lease_seconds: int,
+    jobs: JobNames = EVERY_JOB,
+    run_id: int | None = None,
 ) -> JobRun | None:
-    """Take the next due run, or the one named, under a lease; return none where there is none to take."""
-    statement = select(JobRun).where(JobRun.state == "queued", JobRun.due_at <= now)
+    """Take the next due run of these jobs, or the one named, under a lease; return none where there is none to take."""
+    statement = select(JobRun).where(JobRun.state == "queued", JobRun.due_at <= now, _is_among(jobs))
     if run_id is not None:
         statement = statement.where(JobRun.id == run_id)
     run = session.scalars(

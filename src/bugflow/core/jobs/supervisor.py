@@ -76,8 +76,7 @@ class WorkerSupervisor:
             code = self._run_once()
             if self._stop.is_set():
                 return
-            steady = time.monotonic() - started > STEADY_SECONDS
-            pause = SHORTEST_PAUSE_SECONDS if steady else min(pause * 2, LONGEST_PAUSE_SECONDS)
+            pause = lengthen_pause(pause, lived_seconds=time.monotonic() - started)
             log.warning("worker_ended", code=code, restart_in_seconds=pause)
             self._stop.wait(pause)
 
@@ -97,19 +96,27 @@ class WorkerSupervisor:
         return self._process.wait()
 
 
+def lengthen_pause(pause_seconds: float, *, lived_seconds: float) -> float:
+    """Return how long to wait before a process that failed is started again: twice as long, unless it lived a while."""
+    if lived_seconds > STEADY_SECONDS:
+        return SHORTEST_PAUSE_SECONDS
+    return min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+
+
 class ParentWatch:
-    """Called in a new process: it gets SIGTERM when the thread that made it ends, so that it is never left alone.
+    """Called in a new process: it gets a signal when the thread that made it ends, so that it is never left alone.
 
     Linux has this; elsewhere a worker notices by itself, between two jobs (`stopping`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, number: signal.Signals = signal.SIGTERM) -> None:
+        self._number = number
         self._prctl = getattr(ctypes.CDLL(None), "prctl", None)
         self._parent = os.getpid()
 
     def __call__(self) -> None:
         """Ask the kernel for the signal; a parent that is dead already sends it at once."""
         if self._prctl is not None:
-            self._prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            self._prctl(PR_SET_PDEATHSIG, self._number)
         if os.getppid() != self._parent:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), self._number)

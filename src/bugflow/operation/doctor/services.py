@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from cronsim import CronSim
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError as BrokerError
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from bugflow.core.clock import utc_now
@@ -53,7 +53,9 @@ def examine_jobs(session: Session, registry: JobRegistry) -> Iterator[Finding]:
     now = utc_now()
     missed = _find_missed_ticks(session, registry, now)
     waiting = session.scalar(select(func.min(OutboxEvent.created_at)).where(OutboxEvent.dispatched_at.is_(None)))
-    due = session.scalar(select(func.min(JobRun.due_at)).where(JobRun.state == "queued"))
+    due = session.scalar(
+        select(func.min(JobRun.due_at)).where(JobRun.state == "queued", *_list_waiting(session, registry))
+    )
     oldest = min((each for each in (waiting, due) if each is not None), default=None)
     late = max(now - oldest, timedelta()) if oldest is not None else timedelta()
     start = "Start `bugflow serve`, or `bugflow worker` where a broker is set, and read its log."
@@ -75,6 +77,13 @@ def examine_jobs(session: Session, registry: JobRegistry) -> Iterator[Finding]:
         yield warn("failed jobs", f"in {RECENT.days} days: {found}", advice)
     else:
         yield well("failed jobs", f"none in {RECENT.days} days")
+
+
+def _list_waiting(session: Session, registry: JobRegistry) -> list[ColumnElement[bool]]:
+    """Return which queued runs should have begun: not the long ones where one of these is running."""
+    is_long = JobRun.job.in_(registry.list_long())
+    busy = session.scalar(select(JobRun.id).where(JobRun.state == "running", is_long).limit(1))
+    return [] if busy is None else [~is_long]
 
 
 def _find_missed_ticks(session: Session, registry: JobRegistry, now: datetime) -> list[str]:

@@ -23,7 +23,7 @@ from bugflow.tracker.imports.tables import ImportRun
 from bugflow.tracker.imports.upload_files import FILES_KEPT, delete_files, file_keys, list_old_folders
 
 
-@job()
+@job(long=True)
 def run_requested_import(
     database: Database,
     storage: Storage,
