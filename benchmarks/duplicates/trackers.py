@@ -2,6 +2,7 @@
 
     python benchmarks/duplicates/trackers.py --data ../shared/data/issues --home DIR --figures DIR
         [--out src/bugflow/ml/duplicates/starter/ranker] [--by-words] [--teach] [--tracker jquery_trac …]
+        [--precision-of-each 0.95]
 
 For each tracker a ranker is trained on the others and asked about each of its duplicates, with what was known when it
 was filed. Writes NAME.json for each, the figures of `bugflow evaluate duplicates`, and prints them below each other.
@@ -23,7 +24,7 @@ from bugflow.ml.contract import Encoder
 from bugflow.ml.duplicates.adapting import Adaptation, adapt_ranker
 from bugflow.ml.duplicates.evaluating import OURS, Evaluation, evaluate
 from bugflow.ml.duplicates.history import History, read_history
-from bugflow.ml.duplicates.learning import train_ranker
+from bugflow.ml.duplicates.learning import PRECISION_OF_EACH, Options, train_ranker
 from bugflow.ml.duplicates.lessons import Lesson, build_lesson
 from bugflow.ml.duplicates.profiles import Profile
 from bugflow.ml.duplicates.ranker import Ranker
@@ -44,15 +45,19 @@ def main() -> None:
     parser.add_argument("--by-words", action="store_true", help="Without vectors.")
     parser.add_argument("--teach", action="store_true", help="Try what a tracker's own past teaches.")
     parser.add_argument("--tracker", action="append", choices=TRACKERS, help="Try only this one; may be repeated.")
+    parser.add_argument(
+        "--precision-of-each", type=float, default=PRECISION_OF_EACH, help="Of the flag, on each that teaches."
+    )
     options = parser.parse_args()
+    wishes = Options(precision_of_each=options.precision_of_each)
     encoder = None if options.by_words else open_kept_encoder(options.home / "models", threads=2)
     pasts = read_pasts(options.data, encoder)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
-        train_ranker([lesson for _, _, lesson in pasts.values()]).save(options.out)
+        train_ranker([lesson for _, _, lesson in pasts.values()], wishes).save(options.out)
     for name in options.tracker or TRACKERS:
         started = time.perf_counter()
-        ranker = train_ranker([lesson for other, (_, _, lesson) in pasts.items() if other != name])
+        ranker = train_ranker([lesson for other, (_, _, lesson) in pasts.items() if other != name], wishes)
         trained = time.perf_counter() - started
         history, profiles, own = pasts[name]
         if options.teach:

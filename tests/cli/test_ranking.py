@@ -50,7 +50,7 @@ def test_only_what_is_better_is_used(
     monkeypatch.setattr("bugflow.ml.duplicates.adapting.Adaptation.is_better", better)
     assert run_command("train", "duplicates", "--data", str(tracker), "--use", monkeypatch=monkeypatch) == 0
     assert ("used from now on" in capsys.readouterr().out) == better
-    assert run_command("model", "list", "--json", monkeypatch=monkeypatch) == 0
+    assert run_command("models", "list", "--json", monkeypatch=monkeypatch) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [(row["type"], row["used"]) for row in rows] == [("duplicates", True)] * better
     assert all(0 <= row["recall_at_10"] <= 1 for row in rows)

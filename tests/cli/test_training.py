@@ -116,18 +116,18 @@ def test_a_model_that_is_to_be_used_becomes_the_next_version_and_can_be_taken_ba
         assert run_command(*arguments, monkeypatch=monkeypatch) == 0
         assert f"component/{version}/" in capsys.readouterr().out
     assert list_used(monkeypatch, capsys) == {"1.1.0": True, "1.0.0": False}
-    assert run_command("model", "show", "component", "1.0.0", monkeypatch=monkeypatch) == 0
+    assert run_command("models", "show", "component", "1.0.0", monkeypatch=monkeypatch) == 0
     assert "Learned from reports.parquet: 420 reports trained" in " ".join(capsys.readouterr().out.split())
-    assert run_command("model", "use", "component", "1.0.0", monkeypatch=monkeypatch) == 0
+    assert run_command("models", "use", "component", "1.0.0", monkeypatch=monkeypatch) == 0
     capsys.readouterr()
     assert list_used(monkeypatch, capsys) == {"1.1.0": False, "1.0.0": True}
-    assert run_command("model", "use", "component", "starter", monkeypatch=monkeypatch) == 0
+    assert run_command("models", "use", "component", "starter", monkeypatch=monkeypatch) == 0
     capsys.readouterr()
     assert list_used(monkeypatch, capsys) == {"1.1.0": False, "1.0.0": False}
 
 
 def list_used(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, bool]:
-    assert run_command("model", "list", "--json", monkeypatch=monkeypatch) == 0
+    assert run_command("models", "list", "--json", monkeypatch=monkeypatch) == 0
     rows = json.loads(capsys.readouterr().out)
     assert all(row["type"] == "component" and row["accuracy"] == 1.0 for row in rows)
     return {row["version"]: row["used"] for row in rows}
@@ -137,7 +137,7 @@ def test_a_version_that_does_not_exist_cannot_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BUGFLOW_HOME", str(tmp_path / "home"))
-    assert run_command("model", "use", "severity", "7.0.0", monkeypatch=monkeypatch) == 3
+    assert run_command("models", "use", "severity", "7.0.0", monkeypatch=monkeypatch) == 3
     assert "severity 7.0.0" in capsys.readouterr().err
-    assert run_command("model", "list", monkeypatch=monkeypatch) == 0
+    assert run_command("models", "list", monkeypatch=monkeypatch) == 0
     assert "There are none" in capsys.readouterr().out

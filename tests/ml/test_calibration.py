@@ -178,6 +178,5 @@ def test_means_are_compared_pair_by_pair() -> None:
 
 
 def test_the_interval_of_a_share() -> None:
-    low, high = share_interval(45, 50)
-    assert (low, high) == (pytest.approx(0.786, abs=0.001), pytest.approx(0.957, abs=0.001))
+    assert np.allclose(share_interval(45, 50), (0.786, 0.957), atol=0.001)
     assert share_interval(0, 3)[0] == 0.0

@@ -29,7 +29,7 @@ COMMANDS = {
     "restore": "backups:restore",
     "doctor": "doctor:doctor",
     "train": "ranking:app",
-    "model": "models:app",
+    "models": "models:app",
     "dataset": "datasets:app",
     "evaluate": "evaluation:app",
     "encoder": "encoder:app",

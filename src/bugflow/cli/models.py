@@ -7,12 +7,19 @@ import typer
 from rich.markdown import Markdown
 from rich.table import Table
 
-from bugflow.cli.context import AsJson, console, load_settings, print_json
+from bugflow.cli.context import AsJson, console, errors, load_settings, print_json, use_database
+from bugflow.cli.learning import find_encoder
 from bugflow.core.clock import utc_now
 from bugflow.core.storage import Storage, open_storage
+from bugflow.ml.triage.examples import Target
+from bugflow.ml.triage.starter import find_starter
+from bugflow.mlops.promotion.report import describe_verdict, write_report
 from bugflow.mlops.registry.choosing import get_version, use_none, use_version
-from bugflow.mlops.registry.store import find_current, get_manifest, list_versions
+from bugflow.mlops.registry.store import find_current, get_manifest, list_versions, set_current
 from bugflow.mlops.registry.versions import MODEL_TYPES
+from bugflow.mlops.training.candidates import Order, Surroundings, make_candidate
+from bugflow.mlops.training.keeping import keep_candidate
+from bugflow.mlops.training.triage import AUTO, Wishes
 
 STARTER = "starter"
 SHOWN = ("accuracy", "macro_f1", "coverage", "selective_precision", "recall_at_10")
@@ -55,6 +62,42 @@ def show_model(
         print_json(manifest.model_dump(mode="json"))
         return
     console.print(Markdown(manifest.card or "This version has no card."))
+
+
+@app.command("train")
+def train_model(
+    field: Annotated[Target, typer.Argument(metavar="FIELD", help="severity, team, component or priority.")],
+    *,
+    query: Annotated[str, typer.Option("--query", help="Only issues that this asks for teach and judge.")] = "",
+    backend: Annotated[str, typer.Option("--backend", help="As `bugflow train` has them.")] = AUTO,
+    least: Annotated[int, typer.Option("--least", min=2, help="Leave out labels with fewer issues.")] = 20,
+    seed: Annotated[int, typer.Option("--seed", help="Of all that is random.")] = 0,
+    use: Annotated[bool, typer.Option("--use/--no-use", help="Use it from now on where it passes.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Learn from the issues of the database, judge what came of it beside the model in use, and use it if it passes."""
+    settings, now = load_settings(), utc_now()
+    with use_database(settings) as database, errors.status("Reading") as status:
+        around = Surroundings(
+            database=database,
+            storage=open_storage(settings.resolved_storage_url),
+            encoder=find_encoder(),
+            find_starter=find_starter if settings.starter_models else lambda _: None,
+            cache_folder=settings.models_folder / "fetched",
+        )
+        order = Order(target=field, now=now, query=query, wishes=Wishes(backend=backend, least=least, seed=seed))
+        candidate = make_candidate(order, around, tell=lambda done, note: status.update(f"{done:.0%} {note}"))
+        version = keep_candidate(around.storage, candidate)
+        is_used = use and candidate.verdict.passed
+        if is_used:
+            set_current(around.storage, version, now=utc_now())
+    about = {"champion": candidate.champion, "dataset": candidate.dataset}
+    if as_json:
+        described = describe_verdict(candidate.verdict, data_hash=candidate.data_hash, **about)
+        print_json({"version": version.name, "used": is_used, **described})
+        return
+    console.print(Markdown(write_report(candidate.verdict, field=field, **about)))
+    console.print(f"It is kept as {version.name}{' and used from now on' if is_used else ''}.", soft_wrap=True)
 
 
 @app.command("use")

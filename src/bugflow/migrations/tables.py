@@ -4,6 +4,7 @@ from bugflow.assist.duplicates import tables as duplicates
 from bugflow.core.database import Table
 from bugflow.core.jobs import tables as jobs
 from bugflow.mlops.corrections import tables as corrections
+from bugflow.mlops.datasets import tables as datasets
 from bugflow.tracker.accounts import tables as accounts
 from bugflow.tracker.audit import tables as audit
 from bugflow.tracker.imports import tables as imports
@@ -13,5 +14,18 @@ from bugflow.tracker.projects import tables as projects
 from bugflow.tracker.search import tables as search
 from bugflow.tracker.sprints import tables as sprints
 
-MODULES = (audit, accounts, projects, issues, sprints, search, notifications, imports, corrections, duplicates, jobs)
+MODULES = (
+    audit,
+    accounts,
+    projects,
+    issues,
+    sprints,
+    search,
+    notifications,
+    imports,
+    corrections,
+    datasets,
+    duplicates,
+    jobs,
+)
 METADATA = Table.metadata

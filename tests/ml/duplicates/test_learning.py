@@ -132,6 +132,14 @@ def test_the_threshold_is_the_lowest_that_keeps_the_precision() -> None:
     assert truth[probabilities >= threshold - 0.011].mean() < 0.9
 
 
+def test_where_several_trackers_teach_more_is_demanded_of_each_than_of_one_alone(lessons: list[Lesson]) -> None:
+    of_each, of_one = replace(QUICK, precision_of_each=1.01), replace(QUICK, target_precision=1.01)
+    assert train_ranker(lessons, of_each).threshold == 1
+    assert train_ranker(lessons, of_one).threshold < 1
+    assert train_ranker(lessons[:1], of_each).threshold < 1
+    assert train_ranker(lessons[:1], of_one).threshold == 1
+
+
 def test_nothing_is_flagged_where_too_few_were_right() -> None:
     few = np.linspace(1, 0, 20)
     assert choose_threshold(few, np.ones(20, dtype=np.bool_)) == 1.0

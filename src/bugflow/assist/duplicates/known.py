@@ -107,6 +107,7 @@ class KnownIssues:
         self._restricted: GrowingArray[np.bool_] = GrowingArray(np.bool_)
         self._stamps: GrowingArray[np.float64] = GrowingArray(np.float64)
         self._keys: GrowingArray[np.int64] = GrowingArray(np.int64)
+        self._project_ids: set[int] = set()
         self._targets: dict[int, int] = {}
         self._sources: defaultdict[int, set[int]] = defaultdict(set)
 
@@ -172,6 +173,7 @@ class KnownIssues:
         self._reporters.extend(np.array([each.reporter_id for each in states], dtype=np.int32))
         self._assignees.extend(np.array([each.assignee_id or NOBODY for each in states], dtype=np.int32))
         self._restricted.extend(np.array([each.restricted for each in states], dtype=np.bool_))
+        self._project_ids.update(each.project_id for each in states)
         self._stamps.extend(np.array([each.updated_at.timestamp() for each in states]))
         self._keys.extend(np.array([each.key for each in issues], dtype=np.int64))
         self.index.add([Entry(each.state.issue_id, each.profile, each.state.filed) for each in issues])
@@ -184,6 +186,7 @@ class KnownIssues:
             return
         self.index.refile(state.issue_id, state.filed)
         self._projects.view()[row] = state.project_id
+        self._project_ids.add(state.project_id)
         self._reporters.view()[row] = state.reporter_id
         self._assignees.view()[row] = state.assignee_id or NOBODY
         self._restricted.view()[row] = state.restricted
@@ -233,14 +236,14 @@ class KnownIssues:
 
     def mask(self, sight: Sight) -> NDArray[np.bool_]:
         """Return which rows a viewer may see; the database has the last word. Shape (rows,)."""
-        projects = self._projects.view()
-        allowed = np.ones(len(projects), dtype=np.bool_)
-        if sight.projects is not None:
-            seen = np.zeros(int(projects.max(initial=0)) + 1, dtype=np.bool_)
+        allowed = np.ones(len(self._projects), dtype=np.bool_)
+        if sight.projects is not None and not self._project_ids <= sight.projects:
+            seen = np.zeros(max(self._project_ids) + 1, dtype=np.bool_)
             seen[[each for each in sight.projects if each < len(seen)]] = True
-            allowed = seen[projects]
+            allowed = seen[self._projects.view()]
         if not sight.restricted:
             user = -1 if sight.user_id is None else sight.user_id
-            own = (self._reporters.view() == user) | (self._assignees.view() == user)
-            allowed = allowed & (own | ~self._restricted.view())
+            rows = np.flatnonzero(self._restricted.view())  # They are few.
+            own = (self._reporters.view()[rows] == user) | (self._assignees.view()[rows] == user)
+            allowed[rows[~own]] = False
         return allowed

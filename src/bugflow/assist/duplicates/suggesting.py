@@ -207,7 +207,7 @@ def _ask(host: DuplicateHost, database: Database, actor: Actor, sought: Sought) 
     if vectors is None or drawing is None:
         return profile, Asked(note=note)
     before = sought.created_at if sought.text.issue_id else None
-    asked = ask_database(host, database, vectors, profile, drawing.result(), viewer=actor, before=before)
+    asked = ask_database(host, database, vectors, profile, drawing, viewer=actor, before=before)
     return profile, replace(asked, note=note or asked.note)
 
 

@@ -1,10 +1,11 @@
 """Looks for older issues where the database has the vectors: asks the index, and the database, then both together.
 
-While a report's vectors are made, the index names a few hundred issues that are worth being compared, by their words.
-Then the database names the nearest, and computes how near those others are; candidates are chosen among all of them.
+While a report's vectors are made, and the database names the nearest issues, the index names a few hundred that are
+worth being compared by their words. Then the database computes how near those are, and candidates are chosen among all.
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,6 +13,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from bugflow.assist.duplicates.hosting import DuplicateHost
 from bugflow.assist.duplicates.known import KnownIssues
@@ -83,7 +85,7 @@ def ask_database(
     database: Database,
     vectors: DatabaseVectors,
     profile: Profile,
-    drawn: Drawn | None,
+    drawing: Future[Drawn | None],
     *,
     viewer: Actor,
     before: datetime | None,
@@ -95,23 +97,34 @@ def ask_database(
         database: Where the vectors are.
         vectors: Those of the report's encoder.
         profile: Of the report.
-        drawn: What is to be compared beside the nearest.
+        drawing: Gives what is to be compared beside the nearest; it is not waited for with a connection in hand.
         viewer: Who asks.
         before: Only older issues are asked for; none allows all.
     """
-    if profile.text is None or len(profile.text) != vectors.n_dims:
-        return Asked(drawn)
-    if not host.asking.allows():
-        return Asked(drawn, note=DATABASE_FAILED)
+    has_vectors = profile.text is not None and len(profile.text) == vectors.n_dims
+    if not has_vectors or not host.asking.allows():
+        return Asked(drawing.result(), note=DATABASE_FAILED if has_vectors else None)
     try:
         with database.snapshot() as session:
-            measured = vectors.find_nearest(session, profile, viewer=viewer, before=before)
-            if drawn is not None:
-                others = np.setdiff1d(drawn.shortlist.identities, measured.identities)
-                measured = measured.join(vectors.measure(session, profile, others))
+            nearest = vectors.find_nearest(session, profile, viewer=viewer, before=before)
+            measured = _measure(session, vectors, profile, nearest, drawing.result()) if drawing.done() else None
+        if measured is None:
+            drawn = drawing.result()
+            with database.snapshot() as session:
+                measured = _measure(session, vectors, profile, nearest, drawn)
     except SQLAlchemyError as error:  # It is down, too slow, or somebody dropped the vectors.
         host.asking.note_failure()
         log.warning("duplicates_not_asked", error=read_reason(error), kind=type(error).__name__)
-        return Asked(drawn, note=DATABASE_FAILED)
+        return Asked(drawing.result(), note=DATABASE_FAILED)
     host.asking.note_success()
-    return Asked(drawn, measured)
+    return Asked(drawing.result(), measured)
+
+
+def _measure(
+    session: Session, vectors: DatabaseVectors, profile: Profile, nearest: Measured, drawn: Drawn | None
+) -> Measured:
+    """Return how near the nearest and the drawn ones are."""
+    if drawn is None:
+        return nearest
+    others = np.setdiff1d(drawn.shortlist.identities, nearest.identities)
+    return nearest.join(vectors.measure(session, profile, others))

@@ -10,7 +10,7 @@ branch_labels = None
 depends_on = None
 
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
-APPEND_ONLY = ("audit_entries", "corrections", "duplicate_verdicts", "issue_changes")
+APPEND_ONLY = ("audit_entries", "corrections", "duplicate_verdicts", "gold_sets", "issue_changes")
 FILTERED_COLUMNS = (
     "status",
     "severity_id",
@@ -28,6 +28,7 @@ FILTERED_COLUMNS = (
 def upgrade() -> None:
     """Make every table, the full-text index and the guards of the append-only tables."""
     create_audit_entries()
+    create_gold_sets()
     create_imported_records()
     create_job_runs()
     create_outbox_events()
@@ -128,6 +129,18 @@ def create_audit_entries() -> None:
     op.create_index("ix_audit_entries_actor_id", "audit_entries", ["actor_id"], unique=False)
     op.create_index("ix_audit_entries_at", "audit_entries", ["at"], unique=False)
     op.create_index("ix_audit_entries_subject", "audit_entries", ["subject_type", "subject_id", "id"], unique=False)
+
+
+def create_gold_sets() -> None:
+    """Make the table."""
+    op.create_table(
+        "gold_sets",
+        sa.Column("field", sa.String(length=20), nullable=False),
+        sa.Column("scope", sa.String(length=40), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("field", "scope", name=op.f("pk_gold_sets")),
+    )
 
 
 def create_imported_records() -> None:

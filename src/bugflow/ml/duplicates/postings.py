@@ -97,8 +97,13 @@ class Postings:
         scores = np.zeros(len(lengths), dtype=np.float32)
         average = max(self._total_length / max(len(lengths), 1), 1e-6)
         for rows, often, weight in self._find(terms, weights, len(lengths)):
-            normal = SATURATION * (1 - BY_LENGTH + BY_LENGTH * lengths[rows] / average)
-            scores[rows] += weight * often * (SATURATION + 1) / (often + normal)
+            share = lengths[rows]  # Of each score; computed in place, since there may be a million.
+            share *= SATURATION * BY_LENGTH / average
+            share += SATURATION * (1 - BY_LENGTH)
+            share += often
+            np.divide(often, share, out=share)
+            share *= weight * (SATURATION + 1)
+            scores[rows] += share
         return scores
 
     def add_up(self, terms: Terms, weights: NDArray[np.float32]) -> Scores:

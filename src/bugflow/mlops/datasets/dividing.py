@@ -29,6 +29,9 @@ class Divider(Protocol):
     def divide(self, frame: pl.DataFrame) -> list[str]:
         """Return the part of each report of the next frame."""
 
+    def describe(self) -> list[dict[str, object]]:
+        """Return where parts end, for programs and people."""
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -104,6 +107,10 @@ class TimeDivider:
             parts[rows] = np.searchsorted(np.array(cut.bounds), values, side="right")
         return [PARTS[each] for each in parts]
 
+    def describe(self) -> list[dict[str, object]]:
+        """Return where parts end, for programs and people."""
+        return [cut.describe() for cut in self.cuts_]
+
     def _read(self, frame: pl.DataFrame, name: str, by: str) -> Numbers:
         if by == "created_at":
             return _to_numbers(frame["created_at"].to_physical())
@@ -167,6 +174,10 @@ class RandomDivider:
     def divide(self, frame: pl.DataFrame) -> list[str]:
         """Return the part of each report of the next frame."""
         return [self._take(label) for label in frame[self._label]]
+
+    def describe(self) -> list[dict[str, object]]:
+        """Return nothing: parts have no ends."""
+        return []
 
     def _take(self, label: str | None) -> str:
         block = self._blocks.get(label)

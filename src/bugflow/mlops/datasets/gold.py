@@ -11,10 +11,16 @@ from datetime import datetime
 from hashlib import blake2b
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from bugflow.core.errors import InvalidError
+from bugflow.mlops.datasets.rows import PARTS
+from bugflow.mlops.datasets.tables import GoldSet
 
+TRAIN, _, TEST = PARTS
 SHARE = 0.2
 ONE_IN = round(1 / SHARE)
 LEAST_LABELLED = 250
@@ -61,6 +67,26 @@ class GoldRule:
         return int.from_bytes(blake2b(issue_id.encode(), digest_size=8).digest()) % ONE_IN == 0
 
 
+class GoldDivider:
+    """Tests on what is gold, and trains on everything else.
+
+    Attributes:
+        rule: Which issues are gold.
+    """
+
+    def __init__(self, rule: GoldRule) -> None:
+        self.rule = rule
+
+    def divide(self, frame: pl.DataFrame) -> list[str]:
+        """Return the part of each report of the next frame."""
+        marked = self.rule.mark(frame["issue_id"].to_list(), frame["created_at"].to_list())
+        return [TEST if each else TRAIN for each in marked]
+
+    def describe(self) -> list[dict[str, object]]:
+        """Return the rule for programs and people."""
+        return [{"by": "gold", "since": self.rule.since.isoformat(), "until": self.rule.until.isoformat()}]
+
+
 def freeze_gold(field: str, moments: Sequence[datetime | None], *, now: datetime) -> GoldRule:
     """Return the rule of a gold set that is frozen now.
 
@@ -76,3 +102,24 @@ def freeze_gold(field: str, moments: Sequence[datetime | None], *, now: datetime
     if len(known) < LEAST_LABELLED:
         raise TooFewLabelledError(field, len(known))
     return GoldRule(since=known[-round(len(known) * SHARE)], until=now)
+
+
+def find_or_freeze_gold(
+    session: Session, field: str, scope: str, moments: Sequence[datetime | None], *, now: datetime
+) -> GoldRule:
+    """Return the rule that was frozen for a field and scope; where there is none, freeze it now.
+
+    Raises:
+        TooFewLabelledError: There is none, and too few issues have the field.
+    """
+    kept = session.get(GoldSet, (field, scope))
+    if kept is None:
+        rule = freeze_gold(field, moments, now=now)
+        try:
+            with session.begin_nested():
+                session.add(GoldSet(field=field, scope=scope, since=rule.since, until=rule.until))
+        except IntegrityError:  # Another training has frozen it since we looked.
+            kept = session.get_one(GoldSet, (field, scope))
+        else:
+            return rule
+    return GoldRule(kept.since, kept.until)

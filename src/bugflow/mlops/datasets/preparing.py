@@ -16,7 +16,7 @@ from bugflow.mlops.datasets.errors import DatasetOptionError, EmptyDatasetError
 from bugflow.mlops.datasets.folder import MANIFEST, Spool, open_folder, sync
 from bugflow.mlops.datasets.rows import Account, Batch, Options
 from bugflow.mlops.datasets.sources import Source, digest_file, read_source
-from bugflow.mlops.datasets.writing import Written, write_divided
+from bugflow.mlops.datasets.writing import ChooseDivider, Written, write_divided
 from bugflow.tracker.accounts.actor import Actor
 
 FORMAT = 1
@@ -37,6 +37,7 @@ def prepare_dataset(
     database: Database | None = None,
     workers: int = 1,
     force: bool = False,
+    choose_divider: ChooseDivider | None = None,
     tell: Tell = lambda _done, _read: None,
 ) -> dict[str, Any]:
     """Write a data set into a folder and return its manifest.
@@ -63,7 +64,7 @@ def prepare_dataset(
             spool.add(cleaned.frame)
             tell(cleaned.done * CLEANED_SHARE, account.read.total())
         spool.flush()
-        written = write_divided(spool, staging, options, account)
+        written = write_divided(spool, staging, options, account, choose_divider=choose_divider)
         if not written.rows:
             raise EmptyDatasetError(account.total, account.describe_dropped())
         manifest = _describe(options, account, written, described)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,8 +61,21 @@ class _Selection:
             yield limited
 
 
-def write_divided(spool: Spool, staging: Path, options: Options, account: Account) -> Written:
+ChooseDivider = Callable[[Iterator[pl.DataFrame]], Divider]
+"""Called with the reports' moments, numbers and labels; returns what divides them."""
+
+
+def write_divided(
+    spool: Spool, staging: Path, options: Options, account: Account, *, choose_divider: ChooseDivider | None = None
+) -> Written:
     """Write the reports that are asked for, each with its part; the spool is empty afterwards.
+
+    Args:
+        spool: What was cleaned.
+        staging: Where it is written.
+        options: What is asked for.
+        account: Where what is left out is counted.
+        choose_divider: Chooses what divides them; none takes that of the options.
 
     Raises:
         DatasetOptionError: No report has the label whose shares are to be kept.
@@ -75,15 +88,17 @@ def write_divided(spool: Spool, staging: Path, options: Options, account: Accoun
     selection = _Selection(spool.paths(), chosen, kept, options.keep_unlabelled)
     if options.split == "random" and not any(count >= options.least for count in counts[options.stratify].values()):
         raise DatasetOptionError(f"No report has a {options.stratify}. Choose another label by --stratify.")
-    divider: Divider = RandomDivider(options.stratify, seed=options.seed)
-    cuts: list[dict[str, object]] = []
-    if options.split == "time":
-        divider = by_time = TimeDivider().fit(selection.frames("source", "created_at", "number", *LABELS))
-        cuts = [cut.describe() for cut in by_time.cuts_]
-    written = _write(selection, divider, staging, cuts)
+    divider = (choose_divider or _choose_divider(options))(selection.frames("source", "created_at", "number", *LABELS))
+    written = _write(selection, divider, staging)
     account.dropped.update({UNLABELLED: total - written.rows} if written.rows < total else {})
     spool.remove()
     return written
+
+
+def _choose_divider(options: Options) -> ChooseDivider:
+    if options.split == "time":
+        return lambda frames: TimeDivider().fit(frames)
+    return lambda _: RandomDivider(options.stratify, seed=options.seed)
 
 
 def _count_labels(selection: _Selection) -> dict[str, Counter[str]]:
@@ -110,7 +125,7 @@ def _find_kept(counts: Mapping[str, Counter[str]], least: int, account: Account)
     return kept
 
 
-def _write(selection: _Selection, divider: Divider, staging: Path, cuts: list[dict[str, object]]) -> Written:
+def _write(selection: _Selection, divider: Divider, staging: Path) -> Written:
     digest, by_split = hashlib.sha256(), Counter[str]()
     classes: dict[str, dict[str, Counter[str]]] = {part: {name: Counter() for name in LABELS} for part in PARTS}
     divided = Spool(staging / "divided")
@@ -132,7 +147,7 @@ def _write(selection: _Selection, divider: Divider, staging: Path, cuts: list[di
         rows=divided.total,
         by_split={part: by_split[part] for part in PARTS},
         classes={name: {part: _sort(classes[part][name]) for part in PARTS} for name in LABELS},
-        cuts=cuts,
+        cuts=divider.describe(),
         content_sha256=digest.hexdigest(),
     )
 

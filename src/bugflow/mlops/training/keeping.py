@@ -7,12 +7,18 @@ from tempfile import TemporaryDirectory
 
 from bugflow import __version__
 from bugflow.core.storage import Storage
+from bugflow.ml.artifacts import write_json
 from bugflow.ml.triage.cards import find_trial, write_card
 from bugflow.ml.triage.evaluating import Evaluation
 from bugflow.ml.triage.model import TriageModel
+from bugflow.mlops.promotion.report import describe_verdict, write_report
 from bugflow.mlops.registry.choosing import name_next_version
 from bugflow.mlops.registry.store import publish_model
 from bugflow.mlops.registry.versions import GLOBAL, ModelType, ModelVersion
+from bugflow.mlops.training.candidates import Candidate
+
+DECISION, DECISION_TEXT = "decision.json", "decision.md"
+"""Kept with each version that was judged: for programs, and for people."""
 
 
 def keep_model(
@@ -73,18 +79,47 @@ def keep_triage(
         scope: For all projects, or the UUID of one.
         data_hash: SHA-256 of what it was trained on.
     """
-    scores = find_trial(model, found).scores
-    figures = {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1, "ece": scores.ece, "coverage": scores.coverage}
-    if scores.selective_precision is not None:
-        figures["selective_precision"] = scores.selective_precision
     return keep_model(
         storage,
         model.target,
         model.save,
         now=now,
-        metrics=figures | {"n_train": found.n_train, "n_test": found.n_test},
+        metrics=read_metrics(model, found),
         seed=seed,
         card=write_card(model, found, source=source),
         scope=scope,
         data_hash=data_hash,
     )
+
+
+def keep_candidate(storage: Storage, candidate: Candidate) -> ModelVersion:
+    """Keep a candidate with the report of its decision, passed or not; it is not used by that."""
+
+    def save(folder: Path) -> None:
+        candidate.model.save(folder)
+        about = {"champion": candidate.champion, "dataset": candidate.dataset}
+        report = write_report(candidate.verdict, field=candidate.order.target, **about)
+        described = describe_verdict(candidate.verdict, data_hash=candidate.data_hash, **about)
+        (folder / DECISION_TEXT).write_text(report, encoding="utf-8")
+        write_json(folder / DECISION, described)
+
+    return keep_model(
+        storage,
+        candidate.model.target,
+        save,
+        now=candidate.order.now,
+        metrics=read_metrics(candidate.model, candidate.evaluation),
+        seed=candidate.order.wishes.seed,
+        card=write_card(candidate.model, candidate.evaluation, source=candidate.dataset),
+        scope=candidate.order.scope,
+        data_hash=candidate.data_hash,
+    )
+
+
+def read_metrics(model: TriageModel, found: Evaluation) -> dict[str, float]:
+    """Return a model's figures on reports not seen before, by name."""
+    scores = find_trial(model, found).scores
+    figures = {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1, "ece": scores.ece, "coverage": scores.coverage}
+    if scores.selective_precision is not None:
+        figures["selective_precision"] = scores.selective_precision
+    return figures | {"n_train": found.n_train, "n_test": found.n_test}

@@ -1,0 +1,212 @@
+"""Making a candidate: the issues as they are now, a model of them, and what it says beside the model in use."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from bugflow.core.database import Database
+from bugflow.core.storage import Storage
+from bugflow.ml.contract import Encoder, Report
+from bugflow.ml.encoder.errors import NoEncoderError
+from bugflow.ml.triage.backends import MAJORITY
+from bugflow.ml.triage.evaluating import Evaluation
+from bugflow.ml.triage.examples import Target, read_examples
+from bugflow.ml.triage.model import TriageModel
+from bugflow.mlops.datasets.gold import GoldDivider, find_or_freeze_gold
+from bugflow.mlops.datasets.preparing import prepare_dataset
+from bugflow.mlops.datasets.publishing import publish_dataset
+from bugflow.mlops.datasets.rows import Options
+from bugflow.mlops.datasets.sources import DATABASE, Source
+from bugflow.mlops.promotion.answers import ask_model, ask_rules
+from bugflow.mlops.promotion.gate import Answers, Demands, Verdict, judge
+from bugflow.mlops.registry.fetching import fetch_model
+from bugflow.mlops.registry.store import find_current
+from bugflow.mlops.registry.versions import GLOBAL
+from bugflow.mlops.serving.loading import load_model
+from bugflow.mlops.serving.opinions import KEYWORD, STARTER
+from bugflow.mlops.training.triage import Wishes, train_triage
+from bugflow.tracker.accounts.actor import build_system_actor
+
+PREPARED, TRAINED = 0.4, 0.8
+"""Of all work, for the progress that is told."""
+
+Tell = Callable[[float, str], None]
+"""Called with the share of the work that is done, in [0, 1], and what is done next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a training needs beside its wishes.
+
+    Attributes:
+        encoder: None where there is none.
+        find_starter: Returns the folder of a model that comes with the package.
+        cache_folder: Where fetched models are kept on this machine.
+    """
+
+    database: Database
+    storage: Storage
+    encoder: Encoder | None
+    find_starter: Callable[[str], Path | None]
+    cache_folder: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be trained.
+
+    Attributes:
+        scope: For all projects, or the UUID of one.
+        query: Which issues teach, in the language of the search; those of one project where it is for one.
+        now: The moment whose issues are read.
+    """
+
+    target: Target
+    now: datetime
+    scope: str = GLOBAL
+    query: str = ""
+    wishes: Wishes = field(default_factory=Wishes)
+    demands: Demands = field(default_factory=Demands)
+
+
+@dataclass(frozen=True)
+class GoldItems:
+    """What the gold set holds: reports as they were filed, and what people said of them."""
+
+    reports: tuple[Report, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A trained model, and what came of it beside the one in use.
+
+    Attributes:
+        champion: The name of the model in use; `keyword` where there is none.
+        dataset: The prefix of the data it learned from, in the storage.
+        data_hash: SHA-256 of these.
+    """
+
+    order: Order
+    model: TriageModel
+    evaluation: Evaluation
+    verdict: Verdict
+    champion: str
+    dataset: str
+    data_hash: str
+
+
+def make_candidate(order: Order, around: Surroundings, *, tell: Tell = lambda _done, _note: None) -> Candidate:
+    """Train a model on the issues of the database and judge it beside the model in use; nothing is changed by that.
+
+    But for what is kept: the data it learned from, and when it is the first, which issues never teach.
+
+    Raises:
+        EmptyDatasetError: No issue has a label.
+        TooFewLabelledError: Too few issues have this one.
+        ExamplesError: Too few labels are frequent enough.
+        StorageUnavailableError: The storage is full or does not answer.
+    """
+    with TemporaryDirectory(prefix="bugflow-training-") as name:
+        folder = Path(name) / "data"
+        gold = GoldChoice(order, around.database)
+        manifest = prepare_dataset(
+            [Source(DATABASE, "database")],
+            folder,
+            Options(query=order.query, as_of=order.now),
+            viewer=build_system_actor("job"),
+            database=around.database,
+            choose_divider=gold,
+            tell=lambda done, read: tell(done * PREPARED, f"Reading issues: {read:,}"),
+        )
+        dataset = publish_dataset(around.storage, folder, scope=order.scope, now=order.now)
+        data = folder / manifest["data"]["file"]
+        evaluation, model = train_triage(
+            order.target, data, order.wishes, encoder=around.encoder, tell=lambda note: tell(PREPARED, note)
+        )
+        items = read_gold(data, order.target)
+    tell(TRAINED, "Judging")
+    champion, verdict = _judge(order, around, model, evaluation, items)
+    tell(1.0, "Done")
+    return Candidate(
+        order=order,
+        model=model,
+        evaluation=evaluation,
+        verdict=verdict,
+        champion=champion,
+        dataset=dataset,
+        data_hash=manifest["data"]["content_sha256"],
+    )
+
+
+class GoldChoice:
+    """Chooses what divides issues: by the gold set of what is ordered, which is frozen where there is none."""
+
+    def __init__(self, order: Order, database: Database) -> None:
+        self._order = order
+        self._database = database
+
+    def __call__(self, frames: Iterable[pl.DataFrame]) -> GoldDivider:
+        """Return the divider of issues with these moments and labels."""
+        target = self._order.target
+        labelled = (frame.filter(pl.col(target).is_not_null())["created_at"].to_list() for frame in frames)
+        moments = list(chain.from_iterable(labelled))
+        with self._database.transaction() as session:
+            rule = find_or_freeze_gold(session, target, self._order.scope, moments, now=self._order.now)
+        return GoldDivider(rule)
+
+
+def read_gold(data: Path, target: Target) -> GoldItems:
+    """Return the items that test, those with a rare label, too."""
+    examples, parts = read_examples(data, target, least_rows=1)
+    tested: NDArray[np.int_] = np.flatnonzero(np.array([part == "test" for part in parts]))
+    chosen = examples.take(tested)
+    return GoldItems(chosen.reports, chosen.labels)
+
+
+def _judge(
+    order: Order, around: Surroundings, model: TriageModel, evaluation: Evaluation, items: GoldItems
+) -> tuple[str, Verdict]:
+    possible = sorted({*items.labels, *model.classes})
+    champion, its = _ask_champion(order, around, items, possible)
+    majority = next(trial for trial in evaluation.trials if trial.backend == MAJORITY)
+    baselines: Mapping[str, Answers | None] = {
+        MAJORITY: Answers.always(evaluation.classes[int(majority.said[0])], len(items.labels)),
+        KEYWORD: ask_rules(order.target, items.reports, possible),
+    }
+    verdict = judge(
+        items.labels,
+        ask_model(model, items.reports, possible),
+        champion=its,
+        baselines={name: said for name, said in baselines.items() if said is not None},
+        demands=order.demands,
+    )
+    return champion, verdict
+
+
+def _ask_champion(
+    order: Order, around: Surroundings, items: GoldItems, possible: list[str]
+) -> tuple[str, Answers | None]:
+    """Return the name of the model in use, and what it says; nothing where rules answer."""
+    current = find_current(around.storage, order.target, order.scope)
+    folder = None if order.scope != GLOBAL else around.find_starter(order.target)
+    if current is not None:
+        folder = fetch_model(around.storage, current, around.cache_folder)
+    if folder is None:
+        return KEYWORD, None
+    name = STARTER if current is None else current.name
+    served = load_model(folder, order.target, version=name, open_encoder=lambda: _require(around.encoder))
+    return name, ask_model(served.model, items.reports, possible)
+
+
+def _require(encoder: Encoder | None) -> Encoder:
+    if encoder is None:
+        raise NoEncoderError("")
+    return encoder

@@ -1,0 +1,54 @@
+"""`bugflow models train`, as a person and as a program use it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bugflow.core.database import Database
+from factories.commands import run_command
+from factories.labelled import report_labelled
+from factories.workplace import Workplace, build_workplace
+
+
+@pytest.fixture
+def workplace(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    monkeypatch.setenv("BUGFLOW_ENCODER", "nobody/has-this")
+    monkeypatch.setenv("BUGFLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BUGFLOW_DATABASE_URL", database.engine.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("BUGFLOW_STARTER_MODELS", "false")
+    with database.transaction() as session:
+        made = build_workplace(session)
+    report_labelled(database, made, 300, seed=1)
+    return made
+
+
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str, code: int = 0) -> str:
+    assert run_command("models", *arguments, monkeypatch=monkeypatch) == code
+    return capsys.readouterr().out
+
+
+def test_a_model_of_the_own_issues_is_judged_told_and_used(
+    workplace: Workplace, database: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = run(capsys, monkeypatch, "train", "severity", "--least", "10", "--backend", "linear")
+    assert "it may be used" in shown
+    assert "60 issues of it have taught no model" in " ".join(shown.split())
+    assert "and used from now on." in shown
+    report_labelled(database, workplace, 60, seed=2)
+    told = json.loads(run(capsys, monkeypatch, "train", "severity", "--least", "10", "--no-use", "--json"))
+    assert (told["passed"], told["used"]) == (True, False)
+    [first, second] = json.loads(run(capsys, monkeypatch, "list", "--json"))
+    assert (first["version"], first["used"], second["version"], second["used"]) == ("1.1.0", False, "1.0.0", True)
+    assert told["version"] == f"severity/1.1.0/{first['trained_at']}"
+    assert told["champion"] == f"severity/1.0.0/{second['trained_at']}"
+
+
+def test_with_too_little_to_learn_from_it_says_how_much_is_needed(
+    workplace: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_command("models", "train", "team", monkeypatch=monkeypatch) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "0 issues have a team" in said
+    assert "250 are needed" in said
+    assert workplace.project.key == "B"
