@@ -144,6 +144,37 @@ def compare_paired_means(
     return float(found.pvalue)
 
 
+def compare_label(
+    said: NDArray[np.bool_], other_said: NDArray[np.bool_], truth: NDArray[np.bool_], *, seed: int = 0
+) -> tuple[float, float, float]:
+    """Return how well two models find one label, as F1, and how probable a difference as large is by chance.
+
+    By paired bootstrap, as `compare_macro_f1`.
+
+    Args:
+        said: Whether one model said the label of each item.
+        other_said: Whether the other did.
+        truth: Whether each item has it; at least one does.
+        seed: Of the bootstrap.
+    """
+
+    def find(rows: NDArray[np.int_]) -> tuple[float, float]:
+        drawn = truth[rows]
+        of_label = max(int(drawn.sum()), 1)
+        own, other = (2 * int((each[rows] & drawn).sum()) / (int(each[rows].sum()) + of_label) for each in pair)
+        return own, other
+
+    pair, generator = (said, other_said), np.random.default_rng(seed)
+    own, other = find(np.arange(len(truth)))
+    if np.array_equal(said, other_said):
+        return own, other, 1.0
+    turned = 0
+    for _ in range(RESAMPLES):
+        drawn_own, drawn_other = find(generator.integers(0, len(truth), len(truth)))
+        turned += (drawn_own - drawn_other) * (own - other) <= 0
+    return own, other, min(1.0, 2 * max(turned, 1) / RESAMPLES)
+
+
 def share_interval(count: int, total: int) -> tuple[float, float]:
     """Return the 95 % interval (Wilson's) of a share of at least one.
 

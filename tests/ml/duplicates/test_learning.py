@@ -133,11 +133,22 @@ def test_the_threshold_is_the_lowest_that_keeps_the_precision() -> None:
 
 
 def test_where_several_trackers_teach_more_is_demanded_of_each_than_of_one_alone(lessons: list[Lesson]) -> None:
-    of_each, of_one = replace(QUICK, precision_of_each=1.01), replace(QUICK, target_precision=1.01)
-    assert train_ranker(lessons, of_each).threshold == 1
-    assert train_ranker(lessons, of_one).threshold < 1
-    assert train_ranker(lessons[:1], of_each).threshold < 1
-    assert train_ranker(lessons[:1], of_one).threshold == 1
+    never = replace(QUICK, precision_of_each=1.01, target_precision=1.01)
+    assert train_ranker(lessons, never).threshold == 1
+    assert train_ranker(lessons, replace(never, precision_of_each=0.9)).threshold < 1
+    assert train_ranker(lessons[:1], replace(never, precision_of_each=0.9)).threshold == 1
+    assert train_ranker(lessons[:1], replace(never, target_precision=0.9)).threshold < 1
+
+
+def test_where_the_target_is_never_reached_the_best_is_taken_if_it_is_enough() -> None:
+    probabilities, truth = np.linspace(1, 0.01, 100), np.ones(100, dtype=bool)
+    truth[[2, 20, *range(60, 100)]] = False
+    assert choose_threshold(probabilities, truth, target=0.99) == 1
+    assert choose_threshold(probabilities, truth, target=0.99, least=0.97) == 1
+    best = choose_threshold(probabilities, truth, target=0.99, least=0.9)
+    assert best == pytest.approx(probabilities[59])
+    assert choose_threshold(probabilities, truth, target=0.9, least=0.9) < best
+    assert choose_threshold(probabilities[:29], truth[:29], target=0.99, least=0.5) == 1
 
 
 def test_nothing_is_flagged_where_too_few_were_right() -> None:

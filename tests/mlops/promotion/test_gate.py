@@ -34,7 +34,8 @@ def test_a_better_candidate_passes_and_its_figures_are_said() -> None:
     said = {check.name: check.says for check in verdict.checks}
     assert "right 90 times of 90 (100.0%" in said["precision"]
     assert "90.0% of the items, the model in use about 50.0%" in said["coverage"]
-    assert "'high' it finds 100.0%, the model in use 66.7%" in said["label:high"]
+    assert "'high' it finds 100.0%, the model in use 66.7%; by how" in said["label:high"]
+    assert said["label:high"].endswith("1.00 and 0.80.")
 
 
 def test_the_same_answers_as_those_of_the_model_in_use_pass() -> None:
@@ -82,22 +83,36 @@ def test_sure_answers_may_not_be_worth_less_but_by_chance() -> None:
         candidate = say(["high"] * wrong + TRUTH[wrong:], sure=100)
         verdict = decide(candidate, champion)
         assert [check.passed for check in verdict.checks if check.name == "worth"] == [passes]
-        assert list_failed(verdict) == ([] if passes else ["worth", "label:low"])
+        assert list_failed(verdict) == ([] if passes else ["worth", "label:high", "label:low"])
 
 
 def test_a_label_may_not_be_found_less_often_but_by_chance() -> None:
     champion = say(TRUTH)
     lost = say(TRUTH[:60] + ["low"] * 8 + ["high"] * 22 + TRUTH[90:])
-    assert list_failed(decide(lost, champion)) == ["label:high"]
+    assert list_failed(decide(lost, champion)) == ["label:high", "label:low"]
     by_chance = say(TRUTH[:90] + ["high"] * 3 + ["critical"] * 7)
     assert decide(by_chance, champion).passed
+
+
+def test_a_label_is_not_found_well_by_saying_it_of_everything() -> None:
+    everything = say(["high"] * 100)
+    verdict = decide(say(["low"] * 60 + ["low"] * 10 + ["high"] * 20 + ["high"] * 10), everything)
+    assert verdict.passed
+    assert (
+        "it finds 66.7%, the model in use 100.0%" in {check.name: check.says for check in verdict.checks}["label:high"]
+    )
+
+
+def test_where_neither_is_sure_nothing_is_weighed() -> None:
+    said = {check.name: check.says for check in decide(say(TRUTH), say(TRUTH)).checks}
+    assert said["worth"] == "Neither it nor the model in use is sure about any of the items."
 
 
 def test_a_floor_holds_as_far_as_the_model_in_use_reaches_it() -> None:
     floors = Demands(floors={"critical": 0.5})
     four, three = (say(TRUTH[:90] + ["critical"] * found + ["high"] * (10 - found)) for found in (4, 3))
     assert list_failed(decide(four, demands=floors)) == ["label:critical"]
-    assert list_failed(decide(four, say(TRUTH), floors)) == ["label:critical"]
+    assert list_failed(decide(four, say(TRUTH), floors)) == ["label:critical", "label:high"]
     assert decide(four, three, floors).passed
     assert decide(four, four, floors).passed
 

@@ -29,10 +29,27 @@ def test_what_passed_says_so_with_every_figure() -> None:
 
 def test_what_failed_comes_first_and_labels_cannot_break_the_table() -> None:
     said = write_report(decide(wrong=20), field="severity", champion=CHAMPION, dataset=DATASET)
-    assert f"checks failed, so {CHAMPION} stays in use." in said
+    assert f"It failed 4 of 7 checks, so {CHAMPION} will be used on." in said
     rows = [line for line in said.splitlines() if line.startswith(("| passed", "| **failed**"))]
     assert rows[0].startswith("| **failed** | Where it is sure, it is right 40 times of 60")
     assert any("items that are 'a \\| b' it finds" in row for row in rows)
+
+
+def test_what_is_in_use_is_named_as_people_name_it() -> None:
+    good, bad = decide(wrong=0, champion=False), decide(wrong=40, champion=False)
+    said = [
+        write_report(verdict, field="component", champion=name, dataset=DATASET).splitlines()[2]
+        for verdict in (good, bad)
+        for name in ("starter", "keyword", "none")
+    ]
+    assert said == [
+        "It passed all 5 checks and may follow the model that comes with BugFlow.",
+        "It passed all 5 checks and may follow the keyword rules.",
+        "It passed all 5 checks and is the first.",
+        "It failed 1 of 5 checks, so the model that comes with BugFlow will be used on.",
+        "It failed 1 of 5 checks, so the keyword rules will be used on.",
+        "It failed 1 of 5 checks, so nothing is in use still.",
+    ]
 
 
 @pytest.mark.parametrize("champion", [True, False])

@@ -20,8 +20,8 @@ TARGET_PRECISION = 0.9
 PRECISION_OF_EACH = 0.95
 """The share on each of several trackers, since less will be right on another one.
 
-Of flags that were right for .90 on each of two trackers .79, .96 and .98 were right on a third; with .95 they are .87,
-.97 and .98, and with .97 there are none on one of them (`benchmarks/duplicates/trackers.py --precision-of-each`).
+Of flags that were right for .90 on each of two trackers .79, .96 and .98 were right on a third; with .95 they are .86,
+.97 and .98 (`benchmarks/duplicates/trackers.py --precision-of-each`).
 """
 LEAST_FLAGGED = 30
 NEARLY_THE_SAME = {"title_shared": 0.8, "title_meaning": 0.9, "meaning": 0.9}
@@ -66,7 +66,7 @@ class Options:
         judging_rounds: Trees of the judging.
         threads: How many train.
         target_precision: Of the flag, where one tracker teaches.
-        precision_of_each: Of the flag, where several do.
+        precision_of_each: Of the flag, where several do; on one that never reaches it, the former is enough.
         learning_rate: How much each tree adds.
         base: A ranker to which trees are added, so that little is enough to learn from; none begins anew.
     """
@@ -138,7 +138,7 @@ def train_ranker(lessons: Sequence[Lesson], options: Options | None = None) -> R
     target = options.precision_of_each
     if len(lessons) == 1:
         asked, target = [(_join(judged), probabilities)], options.target_precision
-    threshold = max(_choose_threshold(each, some, target) for each, some in asked)
+    threshold = max(_choose_threshold(each, some, target, options.target_precision) for each, some in asked)
     return Ranker(ranking, judging, slope, intercept, threshold)
 
 
@@ -146,9 +146,9 @@ def _join(judged: Sequence[_Judged]) -> _Judged:
     return _Judged(*(np.concatenate([getattr(each, part.name) for each in judged]) for part in fields(_Judged)))
 
 
-def _choose_threshold(judged: _Judged, probabilities: NDArray[np.float64], target: float) -> float:
+def _choose_threshold(judged: _Judged, probabilities: NDArray[np.float64], target: float, least: float) -> float:
     chosen = judged.first & judged.known
-    return choose_threshold(probabilities[chosen], judged.right[chosen], target=target)
+    return choose_threshold(probabilities[chosen], judged.right[chosen], target=target, least=least)
 
 
 def _divide(lessons: Sequence[Lesson]) -> list[Lesson]:
@@ -248,18 +248,29 @@ def _calibrate(raw: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDAr
 
 
 def choose_threshold(
-    probabilities: NDArray[np.float64], truth: NDArray[np.bool_], *, target: float = TARGET_PRECISION
+    probabilities: NDArray[np.float64],
+    truth: NDArray[np.bool_],
+    *,
+    target: float = TARGET_PRECISION,
+    least: float | None = None,
 ) -> float:
-    """Return the lowest probability from which on the precision is at least the target; 1 where none is.
+    """Return the lowest probability from which on the precision is at least the target.
 
-    At least 30 reports must be flagged at it: fewer say nothing about nine in ten.
+    Where it never is, the one from which on it is highest, if that is enough; else 1. At least 30 reports must be
+    flagged: fewer say nothing about nine in ten.
 
     Args:
         probabilities: Of each duplicate's best candidate; shape (duplicates,).
         truth: Whether that is the same bug.
         target: In [0, 1].
+        least: What is enough where the target is not reached; none means the target.
     """
     order = np.argsort(-probabilities, kind="stable")
     share = np.cumsum(truth[order]) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero((share >= target) & (np.arange(len(order)) + 1 >= LEAST_FLAGGED))
-    return float(probabilities[order[enough[-1]]]) if len(enough) else 1.0
+    share[: LEAST_FLAGGED - 1] = -1
+    reached = np.flatnonzero(share >= target)
+    if len(reached):
+        return float(probabilities[order[reached[-1]]])
+    if least is None or not len(share) or share.max() < least:
+        return 1.0
+    return float(probabilities[order[share.argmax()]])

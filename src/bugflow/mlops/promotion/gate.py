@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from bugflow.ml.evaluation import compare_paired_means, share_interval
+from bugflow.ml.evaluation import compare_label, compare_paired_means, share_interval
 
 WRONG_COSTS = 1.75
 """What a wrong sure answer takes away, where a right one gives 1 and silence nothing: somebody has to find it."""
@@ -43,7 +43,8 @@ class Demands:
         coverage_lost: So much less than the model in use it may be sure about, in [0, 1].
         chance: A difference less probable than this by chance alone counts.
         floors: Which share of a label's items must be found, by label, where the model in use finds as many.
-        recall_lost: So much less of a label's items than the model in use it may find, beyond what may be chance.
+        f1_lost: So much worse than the model in use it may find a label, beyond what may be chance; by F1, since one
+            that says it of everything finds all of its items.
         least_of_label: A label with fewer items is not looked at by itself.
     """
 
@@ -52,7 +53,7 @@ class Demands:
     coverage_lost: float = 0.02
     chance: float = 0.05
     floors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    recall_lost: float = 0.05
+    f1_lost: float = 0.05
     least_of_label: int = 10
 
 
@@ -206,6 +207,8 @@ def _check_coverage(figures: Mapping[str, Figures], demands: Demands) -> Check:
 def _check_worth(
     truth: NDArray[np.str_], candidate: Answers, champion: Answers, figures: Mapping[str, Figures], demands: Demands
 ) -> Check:
+    if not (candidate.sure.any() or champion.sure.any()):
+        return Check("worth", True, "Neither it nor the model in use is sure about any of the items.")
     chance = compare_paired_means(_weigh(truth, candidate), _weigh(truth, champion))
     own, other = figures[CANDIDATE].worth, figures[CHAMPION].worth
     return Check(
@@ -234,19 +237,19 @@ def _check_labels(
 def _check_label(
     truth: NDArray[np.str_], candidate: Answers, champion: Answers | None, label: str, demands: Demands
 ) -> Check:
-    of_label = truth == label
-    found = candidate.labels[of_label] == label
-    own, count = float(found.mean()), int(of_label.sum())
+    of_label, said = truth == label, candidate.labels == label
+    own, count = float(said[of_label].mean()), int(of_label.sum())
     says = f"Of {count:,} items that are {label!r} it finds {own:.1%}"
     floor, passed = demands.floors.get(label), True
     if champion is not None:
-        other_found = champion.labels[of_label] == label
-        other = float(other_found.mean())
-        chance = compare_paired_means(found.astype(np.float64), other_found.astype(np.float64))
-        passed = own >= other - demands.recall_lost or chance >= demands.chance
-        says += f", the model in use {other:.1%}"
+        other_said = champion.labels == label
+        other = float(other_said[of_label].mean())
+        f1, other_f1, chance = compare_label(said, other_said, of_label)
+        passed = f1 >= other_f1 - demands.f1_lost or chance >= demands.chance
+        says += f", the model in use {other:.1%}; by how often they are right about it, too (F1), {f1:.2f} and "
+        says += f"{other_f1:.2f}"
         floor = None if floor is None else min(floor, other)
     if floor is not None:
         passed = passed and own >= floor
-        says += f"; at least {floor:.1%} are wanted"
+        says += f"; at least {floor:.1%} are to be found"
     return Check(f"label:{label}", passed, f"{says}.")

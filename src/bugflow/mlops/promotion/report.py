@@ -4,13 +4,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bugflow.mlops.promotion.gate import CANDIDATE, CHAMPION, MAJORITY, Figures, Verdict
+from bugflow.mlops.serving.opinions import KEYWORD, STARTER
 
 NAMES: Mapping[str, str] = {
     CANDIDATE: "the candidate",
     CHAMPION: "the model in use",
     MAJORITY: "the most frequent label",
-    "keyword": "keyword rules",
+    KEYWORD: "keyword rules",
 }
+
+NOBODY = "none"
+"""How the model in use is named where neither a model nor rules find the field."""
+IN_USE: Mapping[str, str] = {STARTER: "the model that comes with BugFlow", KEYWORD: "the keyword rules"}
 
 
 def write_report(verdict: Verdict, *, field: str, champion: str, dataset: str) -> str:
@@ -19,7 +24,7 @@ def write_report(verdict: Verdict, *, field: str, champion: str, dataset: str) -
     Args:
         verdict: What came of the candidate.
         field: What it finds.
-        champion: How the model in use is named.
+        champion: The name of the model in use, `starter`, `keyword` or `none`.
         dataset: The data it learned from, as the storage names them.
     """
     return "\n".join(_write_lines(verdict, field, champion, dataset)) + "\n"
@@ -29,10 +34,13 @@ def _write_lines(verdict: Verdict, field: str, champion: str, dataset: str) -> I
     failed = [check for check in verdict.checks if not check.passed]
     yield f"# A new model of {field}: {'it may be used' if verdict.passed else 'it is not used'}"
     yield ""
+    used = IN_USE.get(champion, champion)
     if failed:
-        yield f"{len(failed)} of {len(verdict.checks)} checks failed, so {champion} stays in use."
+        stays = "nothing is in use still" if champion == NOBODY else f"{used} will be used on"
+        yield f"It failed {len(failed)} of {len(verdict.checks)} checks, so {stays}."
     else:
-        yield f"It passed all {len(verdict.checks)} checks and may follow {champion}."
+        follows = "is the first" if champion == NOBODY else f"may follow {used}"
+        yield f"It passed all {len(verdict.checks)} checks and {follows}."
     yield ""
     yield "| | Check |"
     yield "|---|---|"
@@ -71,7 +79,7 @@ def describe_verdict(verdict: Verdict, *, champion: str, dataset: str, data_hash
 
     Args:
         verdict: What came of the candidate.
-        champion: How the model in use is named.
+        champion: The name of the model in use, `starter`, `keyword` or `none`.
         dataset: The data it learned from, as the storage names them.
         data_hash: SHA-256 of these.
     """

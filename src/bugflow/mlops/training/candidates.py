@@ -26,11 +26,13 @@ from bugflow.mlops.datasets.rows import Options
 from bugflow.mlops.datasets.sources import DATABASE, Source
 from bugflow.mlops.promotion.answers import ask_model, ask_rules
 from bugflow.mlops.promotion.gate import Answers, Demands, Verdict, judge
+from bugflow.mlops.promotion.report import NOBODY
 from bugflow.mlops.registry.fetching import fetch_model
 from bugflow.mlops.registry.store import find_current
 from bugflow.mlops.registry.versions import GLOBAL
 from bugflow.mlops.serving.loading import load_model
 from bugflow.mlops.serving.opinions import KEYWORD, STARTER
+from bugflow.mlops.serving.rules import RULES
 from bugflow.mlops.training.triage import Wishes, train_triage
 from bugflow.tracker.accounts.actor import build_system_actor
 
@@ -89,7 +91,7 @@ class Candidate:
     """A trained model, and what came of it beside the one in use.
 
     Attributes:
-        champion: The name of the model in use; `keyword` where there is none.
+        champion: The name of the model in use; `keyword` where rules answer, `none` where nothing does.
         dataset: The prefix of the data it learned from, in the storage.
         data_hash: SHA-256 of these.
     """
@@ -200,7 +202,7 @@ def _ask_champion(
     if current is not None:
         folder = fetch_model(around.storage, current, around.cache_folder)
     if folder is None:
-        return KEYWORD, None
+        return KEYWORD if order.target in RULES else NOBODY, None
     name = STARTER if current is None else current.name
     served = load_model(folder, order.target, version=name, open_encoder=lambda: _require(around.encoder))
     return name, ask_model(served.model, items.reports, possible)
