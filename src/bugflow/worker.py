@@ -17,12 +17,13 @@ from bugflow.core.logging import configure_logging
 from bugflow.core.mail import Mailer, open_mailer
 from bugflow.core.settings import Settings
 from bugflow.core.storage import open_storage
+from bugflow.mlops.corrections import jobs as corrections
 from bugflow.tracker.imports import jobs as imports
 from bugflow.tracker.notifications import jobs as notifications
 from bugflow.tracker.notifications.mail_jobs import build_mail_jobs
 from bugflow.tracker.notifications.mails import Post
 
-JOB_MODULES = (notifications, duplicates, imports)
+JOB_MODULES = (notifications, corrections, duplicates, imports)
 LONG_COMMAND = (sys.executable, "-m", "bugflow", "worker", "--lane", Lane.LONG)
 LONG_NICENESS = 10
 """Long jobs get the processor that requests and quick jobs leave."""
