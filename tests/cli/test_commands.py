@@ -1,6 +1,7 @@
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from factories.exports import jira_issue, jira_search
+from factories.runners import wait_until
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 
@@ -71,15 +73,22 @@ def test_an_impossible_setting_is_named(tmp_path: Path) -> None:
     assert (done.returncode, "BUGFLOW_PORT" in done.stderr) == (2, True)
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(params=["1", "2"])
+def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     variables = {name: value for name, value in os.environ.items() if not name.startswith("BUGFLOW_")}
     command = [sys.executable, "-m", "bugflow", "demo", "--port", str(port)]
+    own = {
+        "BUGFLOW_HOME": str(tmp_path),
+        "BUGFLOW_WEB_PROCESSES": request.param,
+        "BUGFLOW_DATABASE_URL": f"sqlite:///{tmp_path}/another/bugflow.db",
+        "BUGFLOW_STORAGE_URL": f"file://{tmp_path}/another/files",
+        "BUGFLOW_BROKER_URL": "redis://127.0.0.1:1/0",
+    }
     server = subprocess.Popen(  # noqa: S603 -- Our own command.
-        command, env=variables | {"BUGFLOW_HOME": str(tmp_path)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, env=variables | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     address = f"http://127.0.0.1:{port}"
     for _ in range(600):
@@ -93,7 +102,9 @@ def demo(tmp_path: Path) -> Iterator[str]:
     server.wait()
 
 
-def test_the_demo_serves_its_accounts_and_issues(demo: str) -> None:
+def test_the_demo_serves_its_accounts_and_issues_and_leaves_another_installation_alone(
+    demo: str, tmp_path: Path
+) -> None:
     accounts = {"tester": "tester123", "dev": "dev123", "pm": "pm123"}
     for name, password in accounts.items():
         answer = httpx.post(f"{demo}/token", json={"username": f"{name}@bugflow.com", "password": password})
@@ -101,3 +112,8 @@ def test_the_demo_serves_its_accounts_and_issues(demo: str) -> None:
         headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
         page = httpx.get(f"{demo}/api/v1/issues", params={"q": "basket", "limit": 5}, headers=headers).json()
         assert "basket" in page["items"][0]["title"].lower()
+    database = sqlite3.connect(f"file:{tmp_path}/demo/bugflow.db?mode=ro", uri=True)
+    done = "SELECT count(*) FROM job_runs WHERE state = 'succeeded'"
+    wait_until(lambda: database.execute(done).fetchone()[0] > 0, 60)  # Its worker is at work.
+    database.close()
+    assert not (tmp_path / "another").exists()

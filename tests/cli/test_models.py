@@ -52,3 +52,34 @@ def test_with_too_little_to_learn_from_it_says_how_much_is_needed(
     assert "0 issues have a team" in said
     assert "250 are needed" in said
     assert workplace.project.key == "B"
+
+
+def test_what_failed_is_promoted_for_a_reason_and_rolled_back_with_one_command(
+    workplace: Workplace, database: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = ("train", "severity", "--least", "10", "--backend", "linear", "--json")
+    first = json.loads(run(capsys, monkeypatch, *train))["version"]
+    report_labelled(database, workplace, 500, seed=3, flipped=True)
+    worse = json.loads(run(capsys, monkeypatch, *train))
+    assert (worse["passed"], worse["used"]) == (False, False)
+    assert run_command("models", "promote", "severity", "1.1.0", monkeypatch=monkeypatch) == 2
+    assert "failed its checks, so say why" in " ".join(capsys.readouterr().err.split())
+    said = run(capsys, monkeypatch, "promote", "severity", "1.1.0", "--reason", "The old labels | <were> wrong.")
+    assert f"{worse['version']} is used" in said.replace("\n", "")
+    assert run_command("models", "promote", "severity", "1.1.0", "--reason", "Again", monkeypatch=monkeypatch) != 0
+    assert "is in use already" in " ".join(capsys.readouterr().err.split())
+    assert f"{first} is used" in run(capsys, monkeypatch, "rollback", "severity").replace("\n", "")
+    assert "what comes with BugFlow" in run(capsys, monkeypatch, "rollback", "severity")
+    assert run_command("models", "rollback", "severity", monkeypatch=monkeypatch) != 0
+    assert "nothing to go back to" in " ".join(capsys.readouterr().err.split())
+    rows = json.loads(run(capsys, monkeypatch, "history", "severity", "--json"))
+    assert [(row["verb"], row["version"], row["passed"]) for row in rows] == [
+        ("rolled back", None, None),
+        ("rolled back", first, True),
+        ("used", worse["version"], False),
+        ("used", first, True),
+    ]
+    assert rows[2]["reason"] == "The old labels | <were> wrong."
+    shown = run(capsys, monkeypatch, "history", "severity")
+    assert "failed" in shown
+    assert "starter" in shown

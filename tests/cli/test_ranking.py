@@ -47,6 +47,7 @@ def test_only_what_is_better_is_used(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("BUGFLOW_HOME", str(tmp_path))
+    assert run_command("db", "upgrade", monkeypatch=monkeypatch) == 0
     monkeypatch.setattr("bugflow.ml.duplicates.adapting.Adaptation.is_better", better)
     assert run_command("train", "duplicates", "--data", str(tracker), "--use", monkeypatch=monkeypatch) == 0
     assert ("used from now on" in capsys.readouterr().out) == better

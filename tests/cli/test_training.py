@@ -111,6 +111,9 @@ def test_a_model_that_is_to_be_used_becomes_the_next_version_and_can_be_taken_ba
 ) -> None:
     monkeypatch.setenv("BUGFLOW_HOME", str(tmp_path / "home"))
     data = write_reports(tmp_path / "reports.parquet")
+    assert run_command("train", "component", "--data", str(data), "--use", monkeypatch=monkeypatch) != 0
+    assert run_command("db", "upgrade", monkeypatch=monkeypatch) == 0
+    capsys.readouterr()
     for version in ("1.0.0", "1.1.0"):
         arguments = ("train", "component", "--data", str(data), "--backend", "linear", "--use")
         assert run_command(*arguments, monkeypatch=monkeypatch) == 0
@@ -118,12 +121,15 @@ def test_a_model_that_is_to_be_used_becomes_the_next_version_and_can_be_taken_ba
     assert list_used(monkeypatch, capsys) == {"1.1.0": True, "1.0.0": False}
     assert run_command("models", "show", "component", "1.0.0", monkeypatch=monkeypatch) == 0
     assert "Learned from reports.parquet: 420 reports trained" in " ".join(capsys.readouterr().out.split())
-    assert run_command("models", "use", "component", "1.0.0", monkeypatch=monkeypatch) == 0
+    assert run_command("models", "promote", "component", "1.0.0", monkeypatch=monkeypatch) == 0
     capsys.readouterr()
     assert list_used(monkeypatch, capsys) == {"1.1.0": False, "1.0.0": True}
-    assert run_command("models", "use", "component", "starter", monkeypatch=monkeypatch) == 0
+    assert run_command("models", "promote", "component", "starter", monkeypatch=monkeypatch) == 0
     capsys.readouterr()
     assert list_used(monkeypatch, capsys) == {"1.1.0": False, "1.0.0": False}
+    assert run_command("models", "history", "component", "--json", monkeypatch=monkeypatch) == 0
+    told = [(row["verb"], (row["version"] or "").split("/")[1:2]) for row in json.loads(capsys.readouterr().out)]
+    assert told == [("used", []), ("used", ["1.0.0"]), ("used", ["1.1.0"]), ("used", ["1.0.0"])]
 
 
 def list_used(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, bool]:
@@ -137,7 +143,7 @@ def test_a_version_that_does_not_exist_cannot_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BUGFLOW_HOME", str(tmp_path / "home"))
-    assert run_command("models", "use", "severity", "7.0.0", monkeypatch=monkeypatch) == 3
+    assert run_command("models", "promote", "severity", "7.0.0", monkeypatch=monkeypatch) == 3
     assert "severity 7.0.0" in capsys.readouterr().err
     assert run_command("models", "list", monkeypatch=monkeypatch) == 0
     assert "There are none" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markdown import Markdown
+from rich.markup import escape
 from rich.table import Table
 
 from bugflow.cli.context import AsJson, console, errors, load_settings, print_json, use_database
@@ -14,14 +15,18 @@ from bugflow.core.storage import Storage, open_storage
 from bugflow.ml.triage.examples import Target
 from bugflow.ml.triage.starter import find_starter
 from bugflow.mlops.promotion.report import describe_verdict, write_report
-from bugflow.mlops.registry.choosing import get_version, use_none, use_version
-from bugflow.mlops.registry.store import find_current, get_manifest, list_versions, set_current
-from bugflow.mlops.registry.versions import MODEL_TYPES
+from bugflow.mlops.promotion.service import list_changes, roll_back, use_model
+from bugflow.mlops.promotion.tables import ModelChange
+from bugflow.mlops.registry.choosing import get_version
+from bugflow.mlops.registry.store import find_current, get_manifest, list_versions
+from bugflow.mlops.registry.versions import MODEL_TYPES, require_type
 from bugflow.mlops.training.candidates import Order, Surroundings, make_candidate
 from bugflow.mlops.training.keeping import keep_candidate
 from bugflow.mlops.training.triage import AUTO, Wishes
+from bugflow.tracker.accounts.actor import build_system_actor
 
 STARTER = "starter"
+PASSED = "It passed its checks."
 SHOWN = ("accuracy", "macro_f1", "coverage", "selective_precision", "recall_at_10")
 
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
@@ -29,6 +34,9 @@ app = typer.Typer(help="Trained models.", no_args_is_help=True)
 Type = Annotated[
     str, typer.Argument(metavar="TYPE", help="What it finds: severity, team, component, priority or duplicates.")
 ]
+
+
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the change.")]
 
 
 @app.command("list")
@@ -90,7 +98,9 @@ def train_model(
         version = keep_candidate(around.storage, candidate)
         is_used = use and candidate.verdict.passed
         if is_used:
-            set_current(around.storage, version, now=utc_now())
+            with database.transaction() as session:
+                actor = build_system_actor("cli")
+                use_model(session, around.storage, field, version, actor=actor, now=utc_now(), reason=PASSED)
     about = {"champion": candidate.champion, "dataset": candidate.dataset}
     if as_json:
         described = describe_verdict(candidate.verdict, data_hash=candidate.data_hash, **about)
@@ -100,20 +110,72 @@ def train_model(
     console.print(f"It is kept as {version.name}{' and used from now on' if is_used else ''}.", soft_wrap=True)
 
 
-@app.command("use")
-def use_model(
+@app.command("promote")
+def promote_model(
     model_type: Type,
     version: Annotated[str, typer.Argument(metavar="VERSION", help="Such as 1.2.0, or starter for what BugFlow has.")],
+    *,
+    reason: Reason = "",
 ) -> None:
-    """Use another version from now on; running servers take it over within seconds."""
-    storage = open_storage(load_settings().resolved_storage_url)
-    if version == STARTER:
-        use_none(storage, model_type)
-        verb = "are" if model_type == "duplicates" else "is"
-        console.print(f"The {model_type} {verb} found by what comes with BugFlow from now on.")
+    """Use another version, also in running servers; one that failed its checks needs a reason, which is kept."""
+    settings, kind = load_settings(), require_type(model_type)
+    storage = open_storage(settings.resolved_storage_url)
+    wanted = None if version == STARTER else get_version(storage, kind, version)
+    with use_database(settings) as database, database.transaction() as session:
+        change = use_model(
+            session, storage, kind, wanted, actor=build_system_actor("cli"), now=utc_now(), reason=reason
+        )
+        said = _tell_used(change.version, kind)
+    console.print(said, soft_wrap=True)
+
+
+@app.command("rollback")
+def roll_model_back(model_type: Type, *, reason: Reason = "") -> None:
+    """Use again what was used before the version in use; once more goes back further."""
+    settings, kind = load_settings(), require_type(model_type)
+    storage = open_storage(settings.resolved_storage_url)
+    with use_database(settings) as database, database.transaction() as session:
+        change = roll_back(session, storage, kind, actor=build_system_actor("cli"), now=utc_now(), reason=reason)
+        said = _tell_used(change.version, kind)
+    console.print(said, soft_wrap=True)
+
+
+@app.command("history")
+def show_history(model_type: Type, *, as_json: AsJson = False) -> None:
+    """Show which versions were used, the latest first: since when, who chose them, and why."""
+    kind = require_type(model_type)
+    with use_database() as database, database.snapshot() as session:
+        rows = [_describe_change(change) for change in list_changes(session, kind)]
+    if as_json:
+        print_json(rows)
         return
-    used = use_version(storage, model_type, version, now=utc_now())
-    console.print(f"{used.name} is used from now on.")
+    table = Table("Since (UTC)", "", "Version", "Checks", "Who", "Why", box=None)
+    for row in rows:
+        checks = "" if row["passed"] is None else "passed" if row["passed"] else "failed"
+        version = row["version"] or STARTER
+        table.add_row(
+            f"{row['at']:%Y-%m-%d %H:%M}", row["verb"], version, checks, *map(escape, (row["by"], row["reason"]))
+        )
+    console.print(table if rows else f"No other model of {kind} was ever used.")
+
+
+def _tell_used(name: str | None, model_type: str) -> str:
+    if name is not None:
+        return f"{name} is used from now on."
+    verb = "are" if model_type == "duplicates" else "is"
+    return f"The {model_type} {verb} found by what comes with BugFlow from now on."
+
+
+def _describe_change(change: ModelChange) -> dict[str, Any]:
+    return {
+        "at": change.created_at,
+        "verb": change.verb,
+        "version": change.version,
+        "before": change.before,
+        "passed": change.passed,
+        "by": change.actor_name,
+        "reason": change.reason,
+    }
 
 
 def _describe(storage: Storage, model_type: str) -> Iterator[dict[str, Any]]:

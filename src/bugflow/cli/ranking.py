@@ -11,7 +11,7 @@ from bugflow.assist.duplicates.past import read_past
 from bugflow.assist.duplicates.rankers import MODEL_TYPE
 from bugflow.cli.context import console, errors, load_settings, use_database
 from bugflow.cli.learning import find_encoder
-from bugflow.cli.training import FolderInUseError, app, keep_and_use
+from bugflow.cli.training import FolderInUseError, app, keep_and_use, require_database
 from bugflow.core.errors import InvalidError
 from bugflow.ml.contract import Encoder
 from bugflow.ml.duplicates.adapting import (
@@ -65,6 +65,8 @@ def train_duplicates(
     """Teach the ranking of duplicates what people merged and rejected, and print whether it has become better."""
     if out is not None and out.exists() and any(out.iterdir()):
         raise FolderInUseError(out)
+    if use:
+        require_database()
     encoder = find_encoder()
     if encoder is None:
         raise NoEncoderError
@@ -114,7 +116,8 @@ def _publish(found: Adaptation, source: str, seed: int) -> ModelVersion:
     metrics = {**found.after.to_json(), **before, "n_train": found.n_learned, "n_test": found.n_tested}
     card = write_card(found, source=source)
     return keep_and_use(
+        MODEL_TYPE,
         lambda storage, now: keep_model(
             storage, MODEL_TYPE, found.ranker.save, now=now, metrics=metrics, seed=seed, card=card
-        )
+        ),
     )

@@ -22,6 +22,9 @@ from bugflow.migrations import upgrade_schema
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- A folder of our own is made in it.
 """Where processes count together on Linux: a full disk would end them, since they map these files."""
 
+NOT_THE_DEMOS = ("BUGFLOW_DATABASE_URL", "BUGFLOW_STORAGE_URL", "BUGFLOW_BROKER_URL", "BUGFLOW_SMTP_URL")
+"""What belongs to another installation on the same machine."""
+
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")]
 
@@ -39,7 +42,9 @@ def demo(host: Host = None, port: Port = None) -> None:
     from bugflow.cli.demo import build_demo  # noqa: PLC0415 -- Only the demo needs its content.
 
     home = Path(os.environ.get("BUGFLOW_HOME", Path.home() / ".bugflow")) / "demo"
-    settings = load_settings(host=host, port=port, home=home, demo=True, database_url="", storage_url="")
+    # Into the environment, so that its worker and further server processes have nothing else in hand either.
+    os.environ |= {"BUGFLOW_HOME": str(home), "BUGFLOW_DEMO": "true"} | dict.fromkeys(NOT_THE_DEMOS, "")
+    settings = load_settings(host=host, port=port)
     database = open_database(settings.resolved_database_url)
     upgrade_schema(database)
     build_demo(database, settings)
@@ -58,9 +63,8 @@ def run_server(settings: Settings) -> None:
     if settings.broker_url:
         _serve(settings)
         return
-    environment = {"BUGFLOW_HOME": str(settings.home)} if settings.demo else {}
     supervisor = WorkerSupervisor(
-        [sys.executable, "-m", "bugflow", "worker"], environment, may_start=lambda: _is_listening(settings)
+        [sys.executable, "-m", "bugflow", "worker"], may_start=lambda: _is_listening(settings)
     )
     # The server passes SIGTERM on when it has stopped; by default that would end us before the worker has.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -88,9 +92,7 @@ def _serve(settings: Settings) -> None:
         return
     in_memory = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="bugflow-metrics-", dir=in_memory) as folder:
-        # Each process builds its own application from the environment.
-        own = {"BUGFLOW_HOME": str(settings.home), "BUGFLOW_DEMO": str(settings.demo)}
-        os.environ |= own | {METRICS_FOLDER_VARIABLE: folder}
+        os.environ[METRICS_FOLDER_VARIABLE] = folder  # Each process builds its own application from the environment.
         _run_uvicorn(settings, "bugflow.app:create_app_from_environment")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bugflow.cli.context import console, errors, load_settings
+from bugflow.cli.context import console, errors, load_settings, use_database
 from bugflow.cli.learning import find_encoder, print_evaluation
 from bugflow.core.clock import utc_now
 from bugflow.core.errors import ConflictError
@@ -19,10 +19,11 @@ from bugflow.ml.triage.backends import TRANSFORMER
 from bugflow.ml.triage.cards import write_card
 from bugflow.ml.triage.examples import Split, Target
 from bugflow.ml.triage.transformer import TransformerClassifier
-from bugflow.mlops.registry.store import set_current
-from bugflow.mlops.registry.versions import ModelVersion
+from bugflow.mlops.promotion.service import use_model
+from bugflow.mlops.registry.versions import ModelType, ModelVersion
 from bugflow.mlops.training.keeping import keep_triage
 from bugflow.mlops.training.triage import Wishes, train_triage
+from bugflow.tracker.accounts.actor import build_system_actor
 
 app = typer.Typer(help="Train models on labelled reports.", no_args_is_help=True)
 
@@ -34,11 +35,20 @@ class FolderInUseError(ConflictError):
         super().__init__(f"{folder} is there already and not empty. Name another folder for the model.")
 
 
-def keep_and_use(keep: Callable[[Storage, datetime], ModelVersion]) -> ModelVersion:
+def require_database() -> None:
+    """Refuse before hours of work what could not be noted after them."""
+    with use_database():
+        pass
+
+
+def keep_and_use(model_type: ModelType, keep: Callable[[Storage, datetime], ModelVersion]) -> ModelVersion:
     """Keep a model as a new version, and use it from now on."""
-    storage, now = open_storage(load_settings().resolved_storage_url), utc_now()
+    settings, now = load_settings(), utc_now()
+    storage = open_storage(settings.resolved_storage_url)
     version = keep(storage, now)
-    set_current(storage, version, now=now)
+    with use_database(settings) as database, database.transaction() as session:
+        actor = build_system_actor("cli")
+        use_model(session, storage, model_type, version, actor=actor, now=now, reason="Wanted by --use.")
     return version
 
 
@@ -134,6 +144,8 @@ def _train_and_tell(
 ) -> None:
     if out is not None and out.exists() and any(out.iterdir()):
         raise FolderInUseError(out)
+    if use:
+        require_database()
     place = work or load_settings().models_folder / "checkpoints" / target
     with _show_progress() as progress:
         task = progress.add_task("Reading", total=None)
@@ -154,7 +166,7 @@ def _train_and_tell(
         console.print(f"The model is in {out}.", soft_wrap=True)
     if use:
         version = keep_and_use(
-            lambda storage, now: keep_triage(storage, model, found, now=now, source=data.name, seed=wishes.seed)
+            target, lambda storage, now: keep_triage(storage, model, found, now=now, source=data.name, seed=wishes.seed)
         )
         console.print(f"The model is kept as {version.name} and used from now on.", soft_wrap=True)
 

@@ -5,6 +5,7 @@ from bugflow.core.database import Table
 from bugflow.core.jobs import tables as jobs
 from bugflow.mlops.corrections import tables as corrections
 from bugflow.mlops.datasets import tables as datasets
+from bugflow.mlops.promotion import tables as promotion
 from bugflow.tracker.accounts import tables as accounts
 from bugflow.tracker.audit import tables as audit
 from bugflow.tracker.imports import tables as imports
@@ -25,6 +26,7 @@ MODULES = (
     imports,
     corrections,
     datasets,
+    promotion,
     duplicates,
     jobs,
 )

@@ -39,7 +39,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> TransformerClassifier:
     """A classifier that has learned the task."""
     reports, labels = build_task(400, seed=1)
-    return TransformerClassifier(choose_options(base), tmp_path_factory.mktemp("work")).fit(reports, labels)
+    # With these it learns the task with any number of threads and any seed; with fewer steps, sometimes not.
+    options = choose_options(base, epochs=8, learning_rate=3e-3)
+    return TransformerClassifier(options, tmp_path_factory.mktemp("work")).fit(reports, labels)
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ def test_it_says_how_it_was_trained_and_how_near_int8_comes(trained: Transformer
     assert training["int8_agreement"] >= 0.97
     assert training["held_out_macro_f1"] > 0.9
     assert training["reports"] + training["held_out_reports"] == 400
-    assert training["options"]["learning_rate"] == 5e-3
+    assert training["options"]["learning_rate"] == 3e-3
 
 
 def test_it_is_served_and_kept_without_pytorch(trained: TransformerClassifier, saved: Path, tmp_path: Path) -> None:

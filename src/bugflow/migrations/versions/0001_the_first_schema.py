@@ -10,7 +10,7 @@ branch_labels = None
 depends_on = None
 
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
-APPEND_ONLY = ("audit_entries", "corrections", "duplicate_verdicts", "gold_sets", "issue_changes")
+APPEND_ONLY = ("audit_entries", "corrections", "duplicate_verdicts", "gold_sets", "issue_changes", "model_changes")
 FILTERED_COLUMNS = (
     "status",
     "severity_id",
@@ -53,6 +53,7 @@ def upgrade() -> None:
     create_issue_labels()
     create_issue_profiles()
     create_issue_relations()
+    create_model_changes()
     create_notifications()
     create_sprint_memberships()
     create_watchers()
@@ -700,6 +701,28 @@ def create_issue_relations() -> None:
         unique=True,
         sqlite_where=sa.text("kind = 'duplicate_of'"),
         postgresql_where=sa.text("kind = 'duplicate_of'"),
+    )
+
+
+def create_model_changes() -> None:
+    """Make the table."""
+    op.create_table(
+        "model_changes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("model_type", sa.String(length=20), nullable=False),
+        sa.Column("scope", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("verb", sa.String(length=12), nullable=False),
+        sa.Column("version", sa.String(length=120), nullable=True),
+        sa.Column("before", sa.String(length=120), nullable=True),
+        sa.Column("passed", sa.Boolean(), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("actor_id", sa.Integer(), nullable=True),
+        sa.Column("actor_name", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["actor_id"], ["users.id"], name=op.f("fk_model_changes_actor_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_model_changes")),
+        sa.UniqueConstraint("model_type", "scope", "number", name=op.f("uq_model_changes_model_type_scope_number")),
     )
 
 

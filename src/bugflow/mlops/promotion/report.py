@@ -13,6 +13,8 @@ NAMES: Mapping[str, str] = {
     KEYWORD: "keyword rules",
 }
 
+DECISION, DECISION_TEXT = "decision.json", "decision.md"
+"""Kept with each version that was judged: for programs, and for people."""
 NOBODY = "none"
 """How the model in use is named where neither a model nor rules find the field."""
 IN_USE: Mapping[str, str] = {STARTER: "the model that comes with BugFlow", KEYWORD: "the keyword rules"}

@@ -1,10 +1,8 @@
 """Which version comes next, and going back to another one."""
 
-from datetime import datetime
-
 from bugflow.core.storage import Storage
 from bugflow.mlops.registry.errors import ModelNotFoundError
-from bugflow.mlops.registry.store import list_versions, set_current
+from bugflow.mlops.registry.store import list_versions
 from bugflow.mlops.registry.versions import CHAMPION, GLOBAL, ModelVersion, find_place, require_scope, require_type
 
 FIRST_VERSION = "1.0.0"
@@ -29,17 +27,6 @@ def get_version(storage: Storage, model_type: str, number: str, scope: str = GLO
         if version.version == number:
             return version
     raise ModelNotFoundError(f"{model_type} {number}")
-
-
-def use_version(storage: Storage, model_type: str, number: str, *, now: datetime, scope: str = GLOBAL) -> ModelVersion:
-    """Use another version from now on, older or newer.
-
-    Raises:
-        ModelNotFoundError: There is none of this number.
-    """
-    version = get_version(storage, model_type, number, scope)
-    set_current(storage, version, now=now)
-    return version
 
 
 def use_none(storage: Storage, model_type: str, scope: str = GLOBAL) -> None:

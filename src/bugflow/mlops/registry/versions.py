@@ -117,6 +117,20 @@ def name_version(model_type: str, scope: str, version: str, moment: str) -> Mode
     return ModelVersion(known, require_scope(scope), version, moment)
 
 
+def read_name(name: str) -> ModelVersion:
+    """Return the version that people name so: type, scope where it is for one project, number and moment.
+
+    Raises:
+        ModelNameError: It is no such name.
+    """
+    parts = name.split("/")
+    if len(parts) == 3:  # noqa: PLR2004 -- Without a scope.
+        parts.insert(1, GLOBAL)
+    if len(parts) != 4:  # noqa: PLR2004 -- With one.
+        raise ModelNameError("name", name, "a name such as severity/1.2.0/20260301_120000")
+    return name_version(*parts)
+
+
 def require_type(model_type: str) -> ModelType:
     """Return the type of this name.
 

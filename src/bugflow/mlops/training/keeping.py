@@ -11,14 +11,11 @@ from bugflow.ml.artifacts import write_json
 from bugflow.ml.triage.cards import find_trial, write_card
 from bugflow.ml.triage.evaluating import Evaluation
 from bugflow.ml.triage.model import TriageModel
-from bugflow.mlops.promotion.report import describe_verdict, write_report
+from bugflow.mlops.promotion.report import DECISION, DECISION_TEXT, describe_verdict, write_report
 from bugflow.mlops.registry.choosing import name_next_version
 from bugflow.mlops.registry.store import publish_model
 from bugflow.mlops.registry.versions import GLOBAL, ModelType, ModelVersion
 from bugflow.mlops.training.candidates import Candidate
-
-DECISION, DECISION_TEXT = "decision.json", "decision.md"
-"""Kept with each version that was judged: for programs, and for people."""
 
 
 def keep_model(

@@ -21,6 +21,7 @@ class Permission(StrEnum):
     WORK_ON_OWN_ISSUES = "take unassigned issues, edit and move issues assigned to them"
     EDIT_ANY_ISSUE = "edit, assign, move and relate any issue, also in bulk"
     CORRECT_PREDICTIONS = "correct severity and team"
+    MANAGE_MODELS = "train models, choose which is used, and go back"
     MANAGE_SPRINTS = "plan, start and complete sprints"
     MANAGE_PROJECTS = "create and change projects, members, teams, components, severities"
     MANAGE_IMPORTS = "import and export"
@@ -36,6 +37,7 @@ _DEVELOPER = _TESTER | {Permission.WORK_ON_OWN_ISSUES}
 _PROJECT_MANAGER = _DEVELOPER | {
     Permission.EDIT_ANY_ISSUE,
     Permission.CORRECT_PREDICTIONS,
+    Permission.MANAGE_MODELS,
     Permission.MANAGE_SPRINTS,
     Permission.MANAGE_PROJECTS,
     Permission.MANAGE_IMPORTS,
