@@ -86,10 +86,10 @@ def remember(
     return fit_once
 
 
-def choose_by_all(judged: Any, probabilities: NDArray[np.float64], options: Options) -> float:  # noqa: ANN401 -- Private.
+def choose_by_all(judged: Any, probabilities: NDArray[np.float64], _: float, least: float) -> float:  # noqa: ANN401 -- Private.
     """Return the lowest probability from which on nine in ten of all reports were right, unlinked ones wrong."""
     said, truth, weights = (each[judged.first] for each in (probabilities, judged.right, judged.weights))
     order = np.argsort(-said, kind="stable")
     share = np.cumsum((weights * truth)[order]) / np.cumsum(weights[order])
-    enough = np.flatnonzero((share >= options.target_precision) & (np.arange(len(order)) + 1 >= LEAST_FLAGGED))
+    enough = np.flatnonzero((share >= least) & (np.arange(len(order)) + 1 >= LEAST_FLAGGED))
     return float(said[order[enough[-1]]]) if len(enough) else 1.0
