@@ -1,5 +1,6 @@
 """How good probabilities are, with intervals, and whether one model is better than another."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from bugflow.ml.contract import Probabilities
 
 BINS = 15
 RESAMPLES = 1000
+PERMUTATIONS = 9_999
+"""So many are drawn where there are more."""
 MIDDLE = (2.5, 97.5)
 """Percentiles of a 95 % interval."""
 
@@ -120,15 +123,12 @@ def compare_paired(right: NDArray[np.bool_], other_right: NDArray[np.bool_]) -> 
     return float(binomtest(only, only + only_other).pvalue)
 
 
-def compare_paired_means(
-    values: NDArray[np.float64], other_values: NDArray[np.float64], *, resamples: int = 9_999
-) -> float:
+def compare_paired_means(values: NDArray[np.float64], other_values: NDArray[np.float64]) -> float:
     """Return how probable a difference of means as large as this is by chance: a paired permutation test, two-sided.
 
     Args:
         values: What one model is worth on each item.
         other_values: What the other is worth on the same items.
-        resamples: So many permutations are drawn where there are more.
     """
     differing = values != other_values
     if differing.sum() < 2:  # noqa: PLR2004 -- One difference is as probable as its opposite.
@@ -139,7 +139,7 @@ def compare_paired_means(
         return np.asarray(np.sum(first, axis=axis) - np.sum(second, axis=axis))
 
     found = permutation_test(
-        pair, differ, permutation_type="samples", n_resamples=resamples, vectorized=True, rng=0, batch=1_000
+        pair, differ, permutation_type="samples", n_resamples=PERMUTATIONS, vectorized=True, rng=0, batch=1_000
     )
     return float(found.pvalue)
 
@@ -164,15 +164,14 @@ def compare_label(
         own, other = (2 * int((each[rows] & drawn).sum()) / (int(each[rows].sum()) + of_label) for each in pair)
         return own, other
 
-    pair, generator = (said, other_said), np.random.default_rng(seed)
+    pair = said, other_said
     own, other = find(np.arange(len(truth)))
-    if np.array_equal(said, other_said):
-        return own, other, 1.0
-    turned = 0
-    for _ in range(RESAMPLES):
-        drawn_own, drawn_other = find(generator.integers(0, len(truth), len(truth)))
-        turned += (drawn_own - drawn_other) * (own - other) <= 0
-    return own, other, min(1.0, 2 * max(turned, 1) / RESAMPLES)
+
+    def lead(rows: NDArray[np.int_]) -> float:
+        drawn_own, drawn_other = find(rows)
+        return drawn_own - drawn_other
+
+    return own, other, _resample(lead, len(truth), seed)
 
 
 def share_interval(count: int, total: int) -> tuple[float, float]:
@@ -199,16 +198,20 @@ def compare_macro_f1(
         seed: Of the bootstrap.
     """
     n_classes = int(max(said.max(), other_said.max(), truth.max())) + 1
-    generator = np.random.default_rng(seed)
-    lead = _macro_f1(said, truth, n_classes) - _macro_f1(other_said, truth, n_classes)
-    if lead == 0:
-        return 1.0
-    turned = 0
-    for _ in range(RESAMPLES):
-        rows = generator.integers(0, len(truth), len(truth))
+
+    def lead(rows: NDArray[np.int_]) -> float:
         drawn = truth[rows]
-        resampled = _macro_f1(said[rows], drawn, n_classes) - _macro_f1(other_said[rows], drawn, n_classes)
-        turned += bool(resampled * lead <= 0)
+        return _macro_f1(said[rows], drawn, n_classes) - _macro_f1(other_said[rows], drawn, n_classes)
+
+    return _resample(lead, len(truth), seed)
+
+
+def _resample(lead: Callable[[NDArray[np.int_]], float], count: int, seed: int) -> float:
+    """Return how probable a lead as large is by chance: how often resampled rows turn it round, twice."""
+    generator, whole = np.random.default_rng(seed), lead(np.arange(count))
+    if whole == 0:
+        return 1.0
+    turned = sum(lead(generator.integers(0, count, count)) * whole <= 0 for _ in range(RESAMPLES))
     return min(1.0, 2 * max(turned, 1) / RESAMPLES)
 
 

@@ -15,7 +15,6 @@ from bugflow.mlops.datasets.gold import TooFewLabelledError
 from bugflow.mlops.datasets.tables import GoldSet
 from bugflow.mlops.promotion.gate import CANDIDATE, CHAMPION
 from bugflow.mlops.registry.store import set_current
-from bugflow.mlops.registry.versions import GLOBAL
 from bugflow.mlops.training.candidates import Candidate, Order, Surroundings, make_candidate
 from bugflow.mlops.training.keeping import keep_triage
 from bugflow.mlops.training.triage import Wishes
@@ -53,9 +52,7 @@ def list_failed(found: Candidate) -> Sequence[str]:
 
 
 def keep_and_use(around: Surroundings, found: Candidate) -> str:
-    version = keep_triage(
-        around.storage, found.model, found.evaluation, now=found.order.now, source="issues", seed=0, scope=GLOBAL
-    )
+    version = keep_triage(around.storage, found.model, found.evaluation, now=found.order.now, source="issues", seed=0)
     set_current(around.storage, version, now=found.order.now)
     return version.name
 

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from bugflow.core.jobs.stopping import SUPERVISOR_VARIABLE
-from bugflow.core.jobs.supervisor import SHORTEST_PAUSE_SECONDS, ParentWatch, lengthen_pause
+from bugflow.core.jobs.supervisor import SHORTEST_PAUSE_SECONDS, ParentWatch, lengthen_pause, start_watched
 
 log = structlog.get_logger()
 
@@ -22,15 +22,9 @@ class LongProcess:
     and its job is taken again after its lease.
     """
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str] | None = None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, command: Sequence[str], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._command = list(command)
-        self._environment = os.environ | dict(environment or {}) | {SUPERVISOR_VARIABLE: str(os.getpid())}
+        self._environment = os.environ | {SUPERVISOR_VARIABLE: str(os.getpid())}
         self._clock = clock
         self._end_with_parent = ParentWatch(signal.SIGKILL)
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,11 +57,7 @@ class LongProcess:
     def _start(self) -> None:
         self._started_at = self._clock()
         try:
-            self._process = subprocess.Popen(  # noqa: S603 -- Our own command.
-                self._command,
-                env=self._environment,
-                preexec_fn=self._end_with_parent,  # noqa: PLW1509 -- One system call, made ready before the fork.
-            )
+            self._process = start_watched(self._command, self._environment, self._end_with_parent)
         except OSError as error:
             log.warning("long_jobs_not_started", error=str(error))
             self._wait_after(None)

@@ -85,11 +85,7 @@ class WorkerSupervisor:
             if self._stop.is_set():
                 return None
             try:
-                self._process = subprocess.Popen(  # noqa: S603 -- Our own command.
-                    self._command,
-                    env=self._environment,
-                    preexec_fn=self._end_with_parent,  # noqa: PLW1509 -- One system call, made ready before the fork.
-                )
+                self._process = start_watched(self._command, self._environment, self._end_with_parent)
             except OSError as error:
                 log.warning("worker_not_started", error=str(error))
                 return None
@@ -120,3 +116,18 @@ class ParentWatch:
             self._prctl(PR_SET_PDEATHSIG, self._number)
         if os.getppid() != self._parent:
             os.kill(os.getpid(), self._number)
+
+
+def start_watched(
+    command: Sequence[str], environment: Mapping[str, str], end_with_parent: ParentWatch
+) -> subprocess.Popen[bytes]:
+    """Start a command of ours that ends with this process.
+
+    Raises:
+        OSError: It cannot be started.
+    """
+    return subprocess.Popen(  # noqa: S603 -- Our own command.
+        command,
+        env=environment,
+        preexec_fn=end_with_parent,  # noqa: PLW1509 -- One system call, made ready before the fork.
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -118,14 +119,13 @@ def make_candidate(order: Order, around: Surroundings, *, tell: Tell = lambda _d
     """
     with TemporaryDirectory(prefix="bugflow-training-") as name:
         folder = Path(name) / "data"
-        gold = GoldChoice(order, around.database)
         manifest = prepare_dataset(
             [Source(DATABASE, "database")],
             folder,
             Options(query=order.query, as_of=order.now),
             viewer=build_system_actor("job"),
             database=around.database,
-            choose_divider=gold,
+            choose_divider=partial(choose_gold, order, around.database),
             tell=lambda done, read: tell(done * PREPARED, f"Reading issues: {read:,}"),
         )
         dataset = publish_dataset(around.storage, folder, scope=order.scope, now=order.now)
@@ -148,21 +148,18 @@ def make_candidate(order: Order, around: Surroundings, *, tell: Tell = lambda _d
     )
 
 
-class GoldChoice:
-    """Chooses what divides issues: by the gold set of what is ordered, which is frozen where there is none."""
+def choose_gold(order: Order, database: Database, frames: Iterable[pl.DataFrame]) -> GoldDivider:
+    """Return what divides issues by the gold set of what is ordered, which is frozen where there is none.
 
-    def __init__(self, order: Order, database: Database) -> None:
-        self._order = order
-        self._database = database
-
-    def __call__(self, frames: Iterable[pl.DataFrame]) -> GoldDivider:
-        """Return the divider of issues with these moments and labels."""
-        target = self._order.target
-        labelled = (frame.filter(pl.col(target).is_not_null())["created_at"].to_list() for frame in frames)
-        moments = list(chain.from_iterable(labelled))
-        with self._database.transaction() as session:
-            rule = find_or_freeze_gold(session, target, self._order.scope, moments, now=self._order.now)
-        return GoldDivider(rule)
+    Args:
+        order: What is to be trained.
+        database: Where gold sets are kept.
+        frames: The moments and labels of all issues.
+    """
+    labelled = (frame.filter(pl.col(order.target).is_not_null())["created_at"].to_list() for frame in frames)
+    moments = list(chain.from_iterable(labelled))
+    with database.transaction() as session:
+        return GoldDivider(find_or_freeze_gold(session, order.target, order.scope, moments, now=order.now))
 
 
 def read_gold(data: Path, target: Target) -> GoldItems:

@@ -61,8 +61,6 @@ def keep_triage(
     now: datetime,
     source: str,
     seed: int,
-    scope: str = GLOBAL,
-    data_hash: str = "",
 ) -> ModelVersion:
     """Keep a model that finds a field, with its figures on reports not seen before; it is not used by that.
 
@@ -73,8 +71,6 @@ def keep_triage(
         now: The moment.
         source: What the reports are from, as a person names it.
         seed: It was trained with.
-        scope: For all projects, or the UUID of one.
-        data_hash: SHA-256 of what it was trained on.
     """
     return keep_model(
         storage,
@@ -84,8 +80,6 @@ def keep_triage(
         metrics=read_metrics(model, found),
         seed=seed,
         card=write_card(model, found, source=source),
-        scope=scope,
-        data_hash=data_hash,
     )
 
 
