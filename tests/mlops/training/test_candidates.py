@@ -1,6 +1,7 @@
 """From issues of the database to a candidate that was judged beside the model in use."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bugflow.core.database import Database
 from bugflow.core.storage import open_storage
+from bugflow.ml.triage.starter import find_starter
 from bugflow.mlops.datasets.gold import TooFewLabelledError
 from bugflow.mlops.datasets.tables import GoldSet
 from bugflow.mlops.promotion.gate import CANDIDATE, CHAMPION
@@ -70,6 +72,14 @@ def test_a_first_candidate_is_judged_beside_rules_on_the_newest_fifth(
     assert found.evaluation.n_train + found.evaluation.n_calibration == 320
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1] == (1.0, "Done")
+
+
+def test_where_what_comes_with_bugflow_lacks_its_encoder_rules_are_in_use(
+    workplace: Workplace, around: Surroundings
+) -> None:
+    found = make_candidate(order(workplace.tick()), replace(around, find_starter=find_starter))
+    assert found.champion == "keyword"
+    assert CHAMPION not in found.verdict.figures
 
 
 def test_what_it_learned_from_is_kept_and_says_which_issues_never_teach(

@@ -115,6 +115,7 @@ def make_candidate(order: Order, around: Surroundings, *, tell: Tell = lambda _d
         EmptyDatasetError: No issue has a label.
         TooFewLabelledError: Too few issues have this one.
         ExamplesError: Too few labels are frequent enough.
+        NoEncoderError: The model in use needs an encoder, and there is none.
         StorageUnavailableError: The storage is full or does not answer.
     """
     with TemporaryDirectory(prefix="bugflow-training-") as name:
@@ -193,15 +194,24 @@ def _judge(
 def _ask_champion(
     order: Order, around: Surroundings, items: GoldItems, possible: list[str]
 ) -> tuple[str, Answers | None]:
-    """Return the name of the model in use, and what it says; nothing where rules answer."""
+    """Return the name of the model in use, and what it says; nothing where rules answer.
+
+    They do, too, where what comes with BugFlow needs an encoder that is not there.
+    """
     current = find_current(around.storage, order.target, order.scope)
     folder = None if order.scope != GLOBAL else around.find_starter(order.target)
     if current is not None:
         folder = fetch_model(around.storage, current, around.cache_folder)
+    rules = KEYWORD if order.target in RULES else NOBODY
     if folder is None:
-        return KEYWORD if order.target in RULES else NOBODY, None
+        return rules, None
     name = STARTER if current is None else current.name
-    served = load_model(folder, order.target, version=name, open_encoder=lambda: _require(around.encoder))
+    try:
+        served = load_model(folder, order.target, version=name, open_encoder=lambda: _require(around.encoder))
+    except NoEncoderError:
+        if current is not None:
+            raise
+        return rules, None
     return name, ask_model(served.model, items.reports, possible)
 
 
