@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, expect
 
 from bugflow.assist.duplicates.hosting import DuplicateHost, HostingOptions
-from factories.site import Site
+from factories.site import Site, press
 
 CRASH = "Exporting the quarterly spreadsheet crashes with zlib underflow"
 AGAIN = "Quarterly spreadsheet export: zlib underflow crash"
@@ -108,34 +108,34 @@ def test_the_inbox_is_worked_off_with_the_keyboard_alone(tracker: Site, theme: s
     older, second, newer = report(tracker, CRASH), report(tracker, f"{CRASH} on save"), report(tracker, AGAIN)
     page = tracker.open("developer", theme=theme, width=width)
     current = page.locator(".waiting [aria-current] .key")
-    page.keyboard.press("g")
-    page.keyboard.press("t")
+    press(page, "g")
+    press(page, "t")
     page.wait_for_url("**/inbox")
     expect(current).to_have_text(newer)
-    page.keyboard.press("j")
+    press(page, "j")
     expect(current).to_have_text(second)
-    page.keyboard.press("k")
+    press(page, "k")
     expect(current).to_have_text(newer)
     page.get_by_label("Search all issues").focus()
     page.keyboard.type("23ju")
     expect(page.get_by_label("Search all issues")).to_have_value("23ju")
     expect(current).to_have_text(newer)
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     candidates = page.locator("article .candidate")
     expect(candidates).to_have_count(2)
     named = [(each.inner_text().split()[0]) for each in candidates.locator(".what").all()]
     candidates.nth(1).get_by_text("Why").focus()
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     read(page, width)
-    page.keyboard.press("3")  # Of the focused one, not of the first.
+    press(page, "3")  # Of the focused one, not of the first.
     notice = page.locator(".notice")
     expect(notice).to_contain_text(f"{newer} is no duplicate of {named[1]}")
     expect(candidates).to_have_count(1)
-    page.keyboard.press("2")
+    press(page, "2")
     expect(notice).to_contain_text(f"{newer} merged into {named[0]}")
     expect(current).to_have_text(second)
     read(page, width)
-    page.keyboard.press("u")
+    press(page, "u")
     expect(notice).to_contain_text("Undone")
     expect(current).to_have_text(newer)
     for key in (older, second, newer):

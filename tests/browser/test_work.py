@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from factories.app import PASSWORD
-from factories.site import Site
+from factories.site import Site, press
 
 STORY = "1. Open the page\n2. Press *Pay*\n\nExpected: paid. See #1."
 WIDE = f"\n\n```\n{'x' * 300}\n```\n\n| a | b |\n|---|---|\n| `{'y' * 200}` | 2 |"
@@ -44,7 +44,7 @@ def test_a_bug_is_reported_found_worked_on_and_closed(site: Site) -> None:
 
     developer = site.open("developer")
     developer.get_by_label("Search all issues").fill("pay button")
-    developer.keyboard.press("Enter")
+    press(developer, "Enter")
     developer.get_by_role("link", name="Pay button does nothing").click()
     developer.get_by_role("button", name="Start work").click()
     expect(developer.locator(".facts .status")).to_have_text("in progress")
@@ -84,30 +84,30 @@ def test_the_keyboard_is_enough(site: Site) -> None:
     for title in ("First", "Second", "Third"):
         report(site, title)
     page = site.open("developer")
-    page.keyboard.press("j")
+    press(page, "j")
     expect(page.get_by_role("link", name="Third")).to_be_focused()
-    page.keyboard.press("j")
-    page.keyboard.press("j")
-    page.keyboard.press("k")
+    press(page, "j")
+    press(page, "j")
+    press(page, "k")
     expect(page.get_by_role("link", name="Second")).to_be_focused()
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     page.wait_for_url("**/issues/WEB-2")
-    page.keyboard.press("/")
+    press(page, "/")
     expect(page.get_by_label("Search all issues")).to_be_focused()
-    page.keyboard.press("Escape")
-    page.keyboard.press("?")
+    press(page, "Escape")
+    press(page, "?")
     expect(page.get_by_role("dialog")).to_be_visible()
-    page.keyboard.press("Escape")
-    page.keyboard.press("c")
+    press(page, "Escape")
+    press(page, "c")
     page.wait_for_url("**/report")
     expect(page.get_by_label("Title")).to_be_focused()
     page.keyboard.type("gi is text here")
     expect(page.get_by_label("Title")).to_have_value("gi is text here")
     page.get_by_label("Title").fill("")
     page.evaluate("document.querySelector('[data-changed]').removeAttribute('data-changed')")
-    page.keyboard.press("Escape")
-    page.keyboard.press("g")
-    page.keyboard.press("i")
+    press(page, "Escape")
+    press(page, "g")
+    press(page, "i")
     page.wait_for_url("**/issues")
 
 
@@ -121,7 +121,7 @@ def test_a_project_shows_what_it_offers_as_soon_as_it_is_chosen(site: Site) -> N
     page.goto("/report")
     page.get_by_label("Description").fill(STORY)
     page.get_by_label("Project").focus()
-    page.keyboard.press("ArrowDown")  # On the way to another one, so that nothing is shown yet.
+    press(page, "ArrowDown")  # On the way to another one, so that nothing is shown yet.
     expect(page.get_by_label("Project")).to_have_value("MOB")
     expect(page.get_by_label("Component")).to_have_count(0)
     page.get_by_label("Title").focus()
@@ -130,7 +130,7 @@ def test_a_project_shows_what_it_offers_as_soon_as_it_is_chosen(site: Site) -> N
     page.get_by_label("Component").select_option("Camera")
     expect(page.get_by_label("Description")).to_have_value(STORY)
     page.get_by_label("Title").fill("Black picture")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     page.wait_for_url("**/issues/MOB-1")
 
 

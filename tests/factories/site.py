@@ -41,6 +41,12 @@ class Site:
         return page
 
 
+def press(page: Page, key: str) -> None:
+    """Press a key once the page listens: its text is there, and can be expected, before its script has run."""
+    page.wait_for_load_state()
+    page.keyboard.press(key)
+
+
 class serve:  # noqa: N801 -- Used as `with serve(app)`.
     """Serves an application from a thread."""
 
