@@ -135,7 +135,7 @@ def score_words(index: ReportIndex, profile: Profile, *, feedback: Feedback) -> 
 
 def rank_scores(scores: Scores, moment: Moment, right: NDArray[np.bool_]) -> int:
     """Return how many older reports stand before the first right one."""
-    return evaluating._find_rank(scores, moment, right)  # noqa: SLF001 -- As the product counts.
+    return evaluating.find_rank(scores, moment, right)
 
 
 def _hold(moment: Moment, right: NDArray[np.bool_]) -> int:

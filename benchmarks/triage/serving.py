@@ -30,15 +30,17 @@ from bugflow.core.database import open_database
 from bugflow.core.security.passwords import PasswordHasher
 from bugflow.core.storage import open_storage
 from bugflow.migrations import upgrade_schema
-from bugflow.mlops.registry.store import publish_model, set_current
+from bugflow.mlops.promotion.service import use_model
+from bugflow.mlops.registry.store import publish_model
 from bugflow.mlops.registry.versions import MODEL_TYPES
+from bugflow.tracker.accounts.actor import build_system_actor
 
 TARGET_MS, TARGET_ALONE_MS, TARGET_MB = 100.0, 20.0, 500.0
 QUESTIONS = 3000
 LOADING_SECONDS = 300.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Load:
     """What Locust saw, in milliseconds, and what the server used meanwhile."""
 
@@ -63,6 +65,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--processes", type=int, default=1, help="Server processes.")
     parser.add_argument("--no-reasons", action="store_true", help="Ask without reasons.")
+    parser.add_argument("--trainings", type=int, help="Instead, so many rounds with and without a training beside.")
     parser.add_argument("--out", type=Path, help="Write the table to this file, too.")
     arguments = parser.parse_args()
     prepare(arguments.home, Size(arguments.issues, arguments.issues))
@@ -73,6 +76,15 @@ def main() -> None:
         ready = wait_for_models(port)
         token = sign_in(port)
         client = Client(port, {"Authorization": f"Bearer {token}"})
+        if arguments.trainings:  # With benchmarks/learning in PYTHONPATH, too.
+            from beside import measure_beside  # noqa: PLC0415 -- See above.
+
+            print(
+                measure_beside(
+                    client, lambda: run_users(arguments, port, token, questions, process.pid), arguments.trainings
+                )
+            )
+            return
         alone = measure("alone", client, lambda each: ("POST", "/predict", questions[each]), repeats=200)
         load = run_users(arguments, port, token, questions, process.pid)
     report = describe(arguments, ready, (alone.p50, alone.p95), load)
@@ -97,10 +109,13 @@ def prepare(home: Path, size: Size) -> None:
 def publish(home: Path, models: Path) -> None:
     """Publish each model as a version of its own, and use it."""
     storage, now = open_storage((home / "files").absolute().as_uri()), utc_now()
+    database = open_database(f"sqlite:///{home / 'bugflow.db'}")
     for target in MODEL_TYPES:
         if (models / target / "model.json").is_file():
             version = publish_model(storage, models / target, model_type=target, version="1.0.0", now=now)
-            set_current(storage, version, now=now)
+            with database.transaction() as session:
+                use_model(session, storage, target, version, actor=build_system_actor("cli"), now=now)
+    database.dispose()
 
 
 def read_questions(data: Path, *, explain: bool) -> list[dict[str, Any]]:

@@ -11,15 +11,18 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from bugflow import __version__
+from bugflow.assist.backtesting import api as backtests
 from bugflow.assist.duplicates import api as duplicates
 from bugflow.assist.duplicates import inbox_pages
 from bugflow.assist.duplicates import pages as duplicate_pages
 from bugflow.assist.duplicates import suggestions_api as suggestions
 from bugflow.assist.duplicates.building import build_duplicates
+from bugflow.assist.duplicates.learning_task import DuplicatesTask
 from bugflow.assist.intake import api as intake
 from bugflow.assist.intake import pages as prediction_pages
 from bugflow.assist.intake import predictions_api as predictions
-from bugflow.core.database import open_database
+from bugflow.assist.intake.nearby import build_nearby
+from bugflow.core.database import Database, open_database
 from bugflow.core.http.body_limit import BodyLimitMiddleware
 from bugflow.core.http.dependencies import DatabaseDep
 from bugflow.core.http.measuring import install_metrics
@@ -32,8 +35,18 @@ from bugflow.core.logging import configure_logging
 from bugflow.core.security.passwords import PasswordHasher
 from bugflow.core.settings import Settings
 from bugflow.core.storage import open_storage
+from bugflow.mlops.monitoring import api as monitoring
+from bugflow.mlops.monitoring.gauges import ModelGauges
+from bugflow.mlops.monitoring.options import WatchOptions
+from bugflow.mlops.overview import pages as model_pages
+from bugflow.mlops.predictions import api as prediction_ledger
+from bugflow.mlops.predictions.writing import PredictionLog
+from bugflow.mlops.promotion import api as models_api
 from bugflow.mlops.serving.building import build_models
 from bugflow.mlops.serving.dependencies import ModelsDep
+from bugflow.mlops.switches import api as switches
+from bugflow.mlops.tasks import list_tasks
+from bugflow.mlops.training import api as trainings
 from bugflow.tracker.accounts import api as accounts
 from bugflow.tracker.accounts import pages as account_pages
 from bugflow.tracker.accounts.dependencies import require_audit_reader
@@ -60,6 +73,7 @@ NAVIGATION = (
     NavigationItem("Issues", "/issues", "g i"),
     NavigationItem("Inbox", "/inbox", "g t", Permission.WORK_ON_OWN_ISSUES),
     NavigationItem("Report", "/report", "c"),
+    NavigationItem("Models", "/models", "g m", Permission.MANAGE_MODELS),
     NavigationItem("API", "/docs"),
 )
 
@@ -74,6 +88,9 @@ class ModelRead(BaseModel):
     method: str
     model_version: str | None = Field(validation_alias="version")
     breaker: Literal["closed", "open", "half_open"]
+    up_to_date: bool = Field(
+        description="False where another version is to be used and cannot be; `bugflow doctor` and the log say why."
+    )
 
 
 class HealthRead(BaseModel):
@@ -106,12 +123,15 @@ def create_app(settings: Settings) -> FastAPI:
     storage = open_storage(settings.resolved_storage_url)
     models = build_models(settings, storage)
     known = build_duplicates(settings, database, storage, models)
+    prediction_log = PredictionLog(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         models.start()
         known.start()
+        prediction_log.start()
         yield
+        prediction_log.stop()
         known.stop()
         models.stop()
         database.dispose()
@@ -129,18 +149,15 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.storage = storage
     app.state.models = models
     app.state.duplicates = known
-    app.state.limiter = RateLimiter(settings.broker_url)
-    app.state.sign_in_throttle = SignInThrottle(app.state.limiter, settings.sign_in_attempts)
-    app.state.hasher = PasswordHasher(
-        time_cost=settings.password_hash_time_cost, memory_kib=settings.password_hash_memory_kib
-    )
+    app.state.nearby = build_nearby(settings, database, models)
+    app.state.prediction_log = prediction_log
+    _add_helpers(app, settings)
     install_problem_handlers(app, answer_problem_page)
     _add_middleware(app, settings)
     _include_routers(app)
     install_web(app, NAVIGATION, find_viewer=account_pages.find_viewer)
     if settings.metrics:
-        install_metrics(app, database)
-        models.observe_with(app.state.metrics)
+        _measure(app, database)
     describe_api(app)
     app.add_middleware(RequestLogMiddleware)  # Last, so outermost: it answers for what nobody else caught.
     return app
@@ -153,6 +170,26 @@ def create_app_from_environment() -> FastAPI:
     return create_app(settings)
 
 
+def _build_hasher(settings: Settings) -> PasswordHasher:
+    return PasswordHasher(time_cost=settings.password_hash_time_cost, memory_kib=settings.password_hash_memory_kib)
+
+
+def _add_helpers(app: FastAPI, settings: Settings) -> None:
+    """Keep what settings alone tell how to build."""
+    app.state.limiter = RateLimiter(settings.broker_url)
+    app.state.sign_in_throttle = SignInThrottle(app.state.limiter, settings.sign_in_attempts)
+    app.state.hasher = _build_hasher(settings)
+    app.state.learning_tasks = list_tasks((DuplicatesTask(),))
+    app.state.watching = WatchOptions.of(settings)
+
+
+def _measure(app: FastAPI, database: Database) -> None:
+    install_metrics(app, database)
+    gauges = ModelGauges(database, app.state.storage, app.state.watching)
+    for each in (app.state.models, app.state.prediction_log, gauges):
+        each.observe_with(app.state.metrics)
+
+
 def _include_routers(app: FastAPI) -> None:
     """Include what is asked for most first: a request is compared with one route after the other."""
     for pages in (
@@ -161,6 +198,7 @@ def _include_routers(app: FastAPI) -> None:
         prediction_pages.router,
         duplicate_pages.router,
         inbox_pages.router,
+        model_pages.router,
         report_pages.router,
         account_pages.router,
     ):
@@ -172,16 +210,22 @@ def _include_routers(app: FastAPI) -> None:
         exports.router,  # Before the issues: `/issues/export` is no issue.
         issues.router,
         predictions.router,
+        prediction_ledger.router,
+        monitoring.router,
+        switches.router,
         duplicates.router,
         suggestions.router,
         attachments.router,
         notifications.router,
         projects.router,
         projects.vocabularies,
+        backtests.router,
         sprints.router,
+        trainings.router,
         accounts.router,
         imports.router,
         jobs.router,
+        models_api.router,  # After others under `/models`: a version is no fixed word.
         audit.build_router(authorize=require_audit_reader, find_actor_id=find_user_id),
     )
     for area in areas:

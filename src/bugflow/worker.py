@@ -4,8 +4,11 @@ import os
 import sys
 from functools import cache
 
+from bugflow.assist.backtesting import jobs as backtesting
 from bugflow.assist.duplicates import jobs as duplicates
 from bugflow.assist.duplicates.encoding import EncoderOnDemand
+from bugflow.assist.duplicates.learning_task import DuplicatesTask
+from bugflow.assist.intake import jobs as intake
 from bugflow.core.database import Database, open_database
 from bugflow.core.jobs.definition import JobRegistry
 from bugflow.core.jobs.lanes import Lane
@@ -18,12 +21,30 @@ from bugflow.core.mail import Mailer, open_mailer
 from bugflow.core.settings import Settings
 from bugflow.core.storage import open_storage
 from bugflow.mlops.corrections import jobs as corrections
+from bugflow.mlops.monitoring import jobs as monitoring
+from bugflow.mlops.monitoring.options import WatchOptions
+from bugflow.mlops.predictions import jobs as predictions
+from bugflow.mlops.promotion import jobs as promotion
+from bugflow.mlops.serving.building import build_patient_models
+from bugflow.mlops.training import jobs as training
+from bugflow.mlops.training.building import list_resources
 from bugflow.tracker.imports import jobs as imports
 from bugflow.tracker.notifications import jobs as notifications
 from bugflow.tracker.notifications.mail_jobs import build_mail_jobs
 from bugflow.tracker.notifications.mails import Post
 
-JOB_MODULES = (notifications, corrections, duplicates, imports)
+JOB_MODULES = (
+    notifications,
+    corrections,
+    predictions,
+    duplicates,
+    intake,
+    training,
+    promotion,
+    monitoring,
+    imports,
+    backtesting,
+)
 LONG_COMMAND = (sys.executable, "-m", "bugflow", "worker", "--lane", Lane.LONG)
 LONG_NICENESS = 10
 """Long jobs get the processor that requests and quick jobs leave."""
@@ -33,12 +54,18 @@ def collect_jobs(settings: Settings | None = None, *, mailer: Mailer | None = No
     """Return every job of the product; mail goes by this mailer, or by that of the settings."""
     used = settings or Settings()
     post = Post(sender=used.mail_from, public_url=used.public_url, secret=used.secret_key.get_secret_value())
+    storage = cache(lambda: open_storage(used.resolved_storage_url))
+    encoder = EncoderOnDemand(used).find
     return JobRegistry(
         [*JobRegistry.collect(JOB_MODULES), *build_mail_jobs(mailer or open_mailer(used), post)],
         resources={
-            "storage": cache(lambda: open_storage(used.resolved_storage_url)),
-            "encoder": EncoderOnDemand(used).find,
+            "storage": storage,
+            "encoder": encoder,
+            "models": cache(lambda: build_patient_models(used, storage(), encoder)),
             "vector_place": lambda: used.duplicates_vectors,
+            **list_resources(used, storage, others=(DuplicatesTask(),)),
+            "watching": lambda: WatchOptions.of(used),
+            "settings": lambda: used,
         },
     )
 

@@ -44,6 +44,29 @@ def test_a_model_of_the_own_issues_is_judged_told_and_used(
     assert told["champion"] == f"severity/1.0.0/{second['trained_at']}"
 
 
+def test_trainings_are_listed_with_why_they_began_and_what_came_of_them(
+    workplace: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Nothing was ever trained here." in run(capsys, monkeypatch, "trainings")
+    told = json.loads(
+        run(capsys, monkeypatch, "train", "severity", "--least", "10", "--backend", "linear", "--trial", "--json")
+    )
+    assert (told["passed"], told["used"], told["then"]) == (True, False, "shadow")
+    own = ("train", "severity", "--project", workplace.project.key, "--least", "10", "--backend", "linear", "--json")
+    assert json.loads(run(capsys, monkeypatch, *own))["version"].startswith(f"severity/{workplace.project.uuid}/1.0.0/")
+    assert run_command("models", "train", "team", monkeypatch=monkeypatch) == 2
+    capsys.readouterr()
+    failed, second, first = json.loads(run(capsys, monkeypatch, "trainings", "--json"))
+    assert (failed["type"], failed["state"], second["scope"]) == ("team", "failed", str(workplace.project.uuid))
+    assert (first["id"], first["trigger"], first["n_labelled"]) == (told["id"], "person", 300)
+    shown = " ".join(run(capsys, monkeypatch, "trainings", "severity", "--limit", "1").split())
+    assert "It was asked" in shown
+    log = run(capsys, monkeypatch, "log", told["id"])
+    assert log.splitlines()[0].endswith("It was asked for by the command line.")
+    assert "It is tried in the shadow now, where nobody sees what it says." in log.replace("\n", " ")
+    assert run_command("models", "log", "00000000-0000-4000-8000-000000000000", monkeypatch=monkeypatch) == 3
+
+
 def test_with_too_little_to_learn_from_it_says_how_much_is_needed(
     workplace: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

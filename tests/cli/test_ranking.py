@@ -73,3 +73,18 @@ def test_without_an_encoder_nothing_is_taught(
     monkeypatch.setattr("bugflow.cli.ranking.find_encoder", lambda: None)
     assert run_command("train", "duplicates", "--data", str(tracker), monkeypatch=monkeypatch) == 2
     assert "Without an encoder" in capsys.readouterr().err
+
+
+def test_own_issues_are_learned_for_use_as_every_other_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BUGFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("BUGFLOW_ENCODER", "nobody/has-this")
+    assert run_command("db", "upgrade", monkeypatch=monkeypatch) == 0
+    assert run_command("train", "duplicates", "--use", "--out", str(tmp_path / "r"), monkeypatch=monkeypatch) == 2
+    assert "Leave out --out" in " ".join(capsys.readouterr().err.split())
+    assert run_command("train", "duplicates", "--use", monkeypatch=monkeypatch) == 2
+    assert "Without an encoder" in " ".join(capsys.readouterr().err.split())
+    assert run_command("models", "trainings", "duplicates", "--json", monkeypatch=monkeypatch) == 0
+    [training] = json.loads(capsys.readouterr().out)
+    assert (training["state"], training["version"]) == ("failed", None)

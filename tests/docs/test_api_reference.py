@@ -38,6 +38,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/projects/{project}/teams": {"name": "Night shift"},
     "POST /api/v1/projects/{project}/severities": {"name": "Blocker", "rank": 5},
     "POST /api/v1/projects/{project}/components": {"name": "Checkout"},
+    "POST /api/v1/projects/{project}/backtests": {"duplicates": False},
     "POST /api/v1/teams": {"name": "Design"},
     "PATCH /api/v1/teams/{number}": {"name": "Server"},
     "POST /api/v1/severities": {"name": "Fatal", "rank": 9},
@@ -55,13 +56,17 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/users/me/tokens": {"name": "Script", "scopes": ["read"]},
     "PATCH /api/v1/users/{user}": {"name": "Somebody"},
     "POST /api/v1/users/{user}/password": {"new_password": PASSWORD},
+    "PUT /api/v1/models/{model_type}/switch": {"on": True, "reason": "It is good."},
     "POST /api/v1/notifications/read": {"up_to": 1},
     "PUT /api/v1/notifications/preferences": {},
+    "POST /api/v1/models/trainings": {"task": "severity"},
+    "POST /api/v1/models/{model_type}/promote": {"version": "1.0.0"},
 }
 """A body that is taken for every call that takes JSON, so that who is refused is refused for who they are."""
 FORMS: dict[str, dict[str, Any]] = {
     "POST /api/v1/issues/{issue}/attachments": {"files": {"file": ("b.txt", b"x")}},
     "POST /api/v1/imports": {"data": {"source": "github"}, "files": {"files": ("a.json", b"[]")}},
+    "GET /api/v1/models/{model_type}/compare": {"params": {"a": "1.0.0", "b": "1.1.0"}},
 }
 
 READ = ROW.findall(REFERENCE.read_text())
@@ -94,11 +99,15 @@ def names(installation: Installation) -> dict[str, object]:
         "comment_id": 1,
         "relation_id": 1,
         "run_id": "00000000-0000-4000-8000-000000000000",
+        "training_id": "00000000-0000-4000-8000-000000000000",
         "token": "none",
         "sprint": sprint["id"],
         "search": saved["id"],
         "attachment": file["id"],
         "import_id": sent["id"],
+        "model_type": "severity",
+        "version": "1.0.0",
+        "backtest_id": "00000000-0000-4000-8000-000000000000",
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import bugflow.assist
+import bugflow.mlops
 import bugflow.tracker
 from bugflow.core.jobs.events import Event
 from bugflow.worker import collect_jobs
@@ -17,7 +18,7 @@ ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILI
 
 
 def list_events() -> list[type[Event]]:
-    for tier in (bugflow.tracker, bugflow.assist):
+    for tier in (bugflow.tracker, bugflow.mlops, bugflow.assist):
         for module in pkgutil.walk_packages(tier.__path__, f"{tier.__name__}."):
             if module.name.endswith(".events"):
                 importlib.import_module(module.name)

@@ -13,6 +13,7 @@ from bugflow.app import create_app
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
 from bugflow.core.security.passwords import PasswordHasher
+from bugflow.core.settings import Settings
 from bugflow.tracker.accounts.actor import build_system_actor
 from bugflow.tracker.accounts.roles import Role
 from bugflow.tracker.accounts.service import create_user
@@ -29,6 +30,12 @@ class Installation:
     client: TestClient
     database: Database
     tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        """What the application was built with."""
+        found: Settings = self.client.app.state.settings  # type: ignore[attr-defined]
+        return found
 
     def sign_in(self, role: str) -> dict[str, str]:
         """Return the headers of the user with this role, signing in once."""

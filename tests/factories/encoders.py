@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from string import ascii_lowercase
@@ -140,7 +141,12 @@ class BagEncoder:
         vectors[:, 0] = 1e-3
         for row, text in enumerate(texts):
             for word in re.findall(r"\w+", text.lower())[:200]:
-                seed = int.from_bytes(blake2b(word.encode("utf-8", "replace"), digest_size=4).digest(), "big")
-                vectors[row] += np.random.default_rng(seed).normal(size=self.n_dims).astype(np.float32)
+                vectors[row] += _place_word(word, self.n_dims)
         lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True).astype(np.float32)
         return vectors / lengths
+
+
+@cache
+def _place_word(word: str, n_dims: int) -> Vectors:
+    seed = int.from_bytes(blake2b(word.encode("utf-8", "replace"), digest_size=4).digest(), "big")
+    return np.random.default_rng(seed).normal(size=n_dims).astype(np.float32)

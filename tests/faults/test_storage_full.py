@@ -1,36 +1,11 @@
 """A full disk under the attachments: a clear answer, nothing half stored."""
 
-import os
-import resource
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import text
 
 from factories.app import run_installation
-
-LIMIT_BYTES = 600_000
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    """A file system of its own where we may mount one; elsewhere no file may grow beyond as much."""
-    folder.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={LIMIT_BYTES}", "tmpfs", str(folder)]
-    if os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0:  # noqa: S603 -- Ours.
-        try:
-            yield
-        finally:
-            subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607 -- The system's own.
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_BYTES, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from factories.disks import small_disk
 
 
 def test_a_full_disk_refuses_the_attachment_keeps_nothing_of_it_and_takes_a_smaller_one(

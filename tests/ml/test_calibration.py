@@ -9,6 +9,8 @@ from bugflow.ml.evaluation import (
     compare_macro_f1,
     compare_paired,
     compare_paired_means,
+    compare_precision,
+    mean_interval,
     score,
     share_interval,
 )
@@ -180,3 +182,20 @@ def test_means_are_compared_pair_by_pair() -> None:
 def test_the_interval_of_a_share() -> None:
     assert np.allclose(share_interval(45, 50), (0.786, 0.957), atol=0.001)
     assert share_interval(0, 3)[0] == 0.0
+
+
+def test_precisions_are_compared_where_each_speaks() -> None:
+    said, other_said = np.arange(200) < 100, np.arange(200) >= 100
+    right = np.ones(200, dtype=np.bool_)
+    assert compare_precision(said, right, other_said, right) == 1.0
+    assert compare_precision(said, right, other_said, np.arange(200) % 2 == 0) < 0.01
+    assert compare_precision(said, right, other_said, np.arange(200) != 150) > 0.05
+
+
+def test_a_mean_lies_in_its_interval_which_narrows_with_more_values() -> None:
+    values = np.arange(40) / 40
+    low, high = mean_interval(values)
+    narrow_low, narrow_high = mean_interval(np.tile(values, 25))
+    assert low < values.mean() < high
+    assert narrow_high - narrow_low < (high - low) / 3
+    assert mean_interval(np.ones(3)) == (1.0, 1.0)

@@ -18,8 +18,11 @@ from bugflow.core.jobs.queue import enqueue, schedule_ticks
 from bugflow.core.jobs.tables import JobRun, OutboxEvent
 from bugflow.core.storage import open_storage
 from bugflow.migrations import upgrade_schema
+from bugflow.mlops.promotion.service import use_model
+from bugflow.mlops.registry.store import set_current
 from bugflow.operation.doctor.examination import Examination
 from bugflow.operation.doctor.findings import Finding, Level
+from bugflow.tracker.accounts.actor import build_system_actor
 from bugflow.tracker.audit.tables import AuditEntry
 from bugflow.tracker.issues.tables import Attachment, Issue
 from bugflow.tracker.issues.text_index import delete_left_over_rows, reindex_after
@@ -27,6 +30,7 @@ from factories.app import Installation
 from factories.encoders import write_weights
 from factories.runners import BROKERS
 from factories.settings import build_settings
+from factories.versions import publish_judged
 
 Examine = Callable[..., dict[str, Finding]]
 MISSING_SERVER = "postgresql+psycopg://nobody@127.0.0.1:1/none"
@@ -394,3 +398,25 @@ def test_a_folder_that_is_no_encoder_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "encoder.json").write_text("{}")
     found = examine(tmp_path, "encoder", encoder=str(tmp_path))["encoder"]
     assert (found.level, "encoder.json" in found.found) == ("failure", True)
+
+
+def test_models_in_use_are_whole_and_those_that_were_chosen(
+    examined: Examine, home: Path, tmp_path: Path, installation: Installation
+) -> None:
+    storage, actor = open_storage((home / "files").as_uri()), build_system_actor("cli")
+    old, new = (publish_judged(storage, tmp_path, number, None) for number in ("1.0.0", "1.1.0"))
+    with installation.database.transaction() as session:
+        use_model(session, storage, "severity", old, actor=actor, now=utc_now())
+    assert examined("models")["models"].found.startswith("1 in use")
+    key = f"{old.prefix}/members/linear/classifier.json"
+    content = b"".join(storage.read(key))
+    storage.put(key, BytesIO(b"x" * len(content)), overwrite=True)
+    assert examined("models")["models"].level is Level.OK
+    damaged = examined("models", deep=True)["model of severity"]
+    assert (damaged.level, "classifier.json" in damaged.found) == (Level.FAILURE, True)
+    storage.put(key, BytesIO(content), overwrite=True)
+    set_current(storage, new, now=utc_now())
+    moved = examined("models")["model of severity"]
+    assert (moved.level, "models clean" in moved.advice) == (Level.WARNING, True)
+    storage.put("ml_models/team/1.0.0/20200101_000000/model.json", BytesIO(b"{}"))
+    assert "team/1.0.0/20200101_000000" in examined("models")["unfinished models"].found

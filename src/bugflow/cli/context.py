@@ -1,11 +1,13 @@
 """What every command needs: the settings, the database, and one table from kinds of error to exit codes."""
 
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
@@ -70,6 +72,11 @@ def print_json(value: object) -> None:
 
 def report_errors(run: Any) -> int:  # noqa: ANN401 -- A Typer application.
     """Run the application; print an error of ours as one sentence and return the exit code of its kind."""
+    if not structlog.is_configured():  # What a command prints may be read by programs.
+        structlog.configure(
+            logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        )
     try:
         run()
     except BugFlowError as error:

@@ -32,6 +32,7 @@ COMMANDS = {
     "models": "models:app",
     "dataset": "datasets:app",
     "evaluate": "evaluation:app",
+    "backtest": "backtest:backtest",
     "encoder": "encoder:app",
     "duplicates": "duplicates:app",
 }

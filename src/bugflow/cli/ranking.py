@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from bugflow.assist.duplicates.errors import NoEncoderToTeachError, TooLittleToLearnError
 from bugflow.assist.duplicates.past import read_past
 from bugflow.assist.duplicates.rankers import MODEL_TYPE
+from bugflow.assist.duplicates.retelling import profile_past, tell_history
 from bugflow.cli.context import console, errors, load_settings, use_database
 from bugflow.cli.learning import find_encoder
 from bugflow.cli.training import FolderInUseError, app, keep_and_use, require_database
+from bugflow.cli.trainings import train_model
+from bugflow.core.clock import utc_now
 from bugflow.core.errors import InvalidError
 from bugflow.ml.contract import Encoder
 from bugflow.ml.duplicates.adapting import (
@@ -33,21 +37,14 @@ from bugflow.mlops.training.keeping import keep_model
 OWN = "own issues"
 
 
-class TooLittleToLearnError(InvalidError):
-    """Too few duplicates are known."""
-
-    def __init__(self, source: str, found: int) -> None:
-        super().__init__(
-            f"{source}: {found} duplicates can be learned from, and {LEAST_DUPLICATES} are needed. "
-            "Merge more issues, and try again."
-        )
-
-
-class NoEncoderError(InvalidError):
-    """The ranking learns with vectors."""
+class OwnIssuesKeptError(InvalidError):
+    """What the own issues taught is kept as a version, or written into a folder."""
 
     def __init__(self) -> None:
-        super().__init__("Without an encoder the ranking of duplicates cannot be taught. `bugflow doctor` says more.")
+        super().__init__(
+            "What the own issues taught is kept in the storage, where it can be used. Leave out --out; or leave out "
+            "--use, to have a ranker in a folder that has learned from all of them."
+        )
 
 
 @app.command("duplicates")
@@ -58,18 +55,28 @@ def train_duplicates(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the ranker into this folder.")] = None,
     use: Annotated[
-        bool, typer.Option("--use", help="Where it has become better, keep it as a new version, and use it.")
+        bool,
+        typer.Option(
+            "--use",
+            help="Keep it as a version and use it: what a file taught where that is better, "
+            "what the own issues taught as `bugflow models train duplicates` does.",
+        ),
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of all that is random.")] = 0,
 ) -> None:
     """Teach the ranking of duplicates what people merged and rejected, and print whether it has become better."""
     if out is not None and out.exists() and any(out.iterdir()):
         raise FolderInUseError(out)
+    if use and data is None:
+        if out is not None:
+            raise OwnIssuesKeptError
+        train_model(MODEL_TYPE, seed=seed)
+        return
     if use:
         require_database()
     encoder = find_encoder()
     if encoder is None:
-        raise NoEncoderError
+        raise NoEncoderToTeachError
     source = OWN if data is None else data.name
     with errors.status("Reading") as status:
         history, profiles = _read(data, encoder, status.update)
@@ -79,7 +86,7 @@ def train_duplicates(
         try:
             found = adapt_ranker(Ranker.load(FOLDER), lesson)
         except TooFewDuplicatesError as error:
-            raise TooLittleToLearnError(source, error.found) from error
+            raise TooLittleToLearnError(source, error.found, LEAST_DUPLICATES) from error
     _print(found)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -97,7 +104,11 @@ def _read(data: Path | None, encoder: Encoder, tell: Callable[[str], None]) -> t
         history = read_history(data)
         return history, profile_history(history, encoder, tell=lambda done: tell(f"Making vectors: {done:,}"))
     with use_database(load_settings()) as database:
-        return read_past(database, encoder, tell=lambda done, total: tell(f"Reading: {done:,} of {total:,}"))
+        past = read_past(database, as_of=utc_now())
+        history = tell_history(past)
+        return history, profile_past(
+            database, encoder, past, history, tell=lambda done, total: tell(f"Reading: {done:,} of {total:,}")
+        )
 
 
 def _print(found: Adaptation) -> None:

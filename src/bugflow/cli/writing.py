@@ -1,9 +1,10 @@
 """Files that commands write: whole or not at all, and never over one that is there unless asked to."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from bugflow.core.errors import ConflictError, UnavailableError
 
@@ -33,15 +34,24 @@ def require_free(path: Path, *, force: bool) -> None:
 
 
 def write_whole(path: Path, pieces: Iterable[str]) -> None:
-    """Write a file beside its place, and put it there once it is whole.
+    """Write a text beside its place, and put it there once it is whole.
+
+    Raises:
+        OutputNotWrittenError: It could not be written.
+    """
+    write_whole_file(path, lambda file: file.writelines(piece.encode() for piece in pieces))
+
+
+def write_whole_file(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Let a file be written beside its place, and put it there once it is whole.
 
     Raises:
         OutputNotWrittenError: It could not be written.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("w", encoding="utf-8", newline="") as stream:
-            stream.writelines(pieces)
+        with partial.open("w+b") as stream:
+            write(stream)
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)

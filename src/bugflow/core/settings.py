@@ -11,6 +11,7 @@ from bugflow.core.errors import InvalidError
 DEMO_SECRET = "bugflow-demo-secret-that-everybody-knows"  # noqa: S105 -- Refused outside the demo.
 SHORTEST_SECRET = 32
 PredictedField = Literal["severity", "team", "component", "priority"]
+PromotionStage = Literal["shadow", "ab"]
 
 
 METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -152,7 +153,51 @@ class Settings(BaseSettings):
         default=3600.0, gt=0, description="How long a project's own model stays in memory without being asked."
     )
     model_poll_seconds: float = Field(
-        default=5.0, gt=0, description="How often a server looks whether another model is to be used."
+        default=2.0, gt=0, description="How often a server looks whether another model is to be used."
+    )
+
+    retraining: bool = Field(
+        default=True, description="Train by itself; off, models learn only when a person or a pipeline asks for it."
+    )
+    retraining_corrections: int = Field(
+        default=50, ge=1, description="After so many new corrections of a field its model learns again."
+    )
+    retraining_days: int = Field(
+        default=30, ge=1, description="A model that is older learns again, where there is anything new."
+    )
+    retraining_growth: float = Field(
+        default=0.2, gt=0, description="With this share more labelled issues than it learned from a model learns again."
+    )
+    promotion_stages: list[PromotionStage] = Field(
+        default=["shadow"],
+        description="What a model that passed its checks goes through before it is used (JSON list): shadow, where "
+        "nobody sees what it says, and ab, where it answers for some issues; empty, it is used at once.",
+    )
+    promotion_precision: float = Field(
+        default=0.9, ge=0.5, le=1, description="So many of a candidate's sure answers must be right."
+    )
+    promotion_floors: dict[str, float] = Field(
+        default_factory=lambda: {"severity:critical": 0.5},
+        description="Which share of the issues of a label must be found, by FIELD:LABEL (JSON), as far as the model in "
+        "use finds as many.",
+    )
+    shadow_issues: int = Field(
+        default=50, ge=1, description="A model in the shadow has thought about so many new issues before it goes on."
+    )
+    shadow_days: float = Field(
+        default=7.0, gt=0, description="After so many days it goes on in any case, if nothing speaks against it."
+    )
+    ab_share: float = Field(default=0.5, gt=0, lt=1, description="For this share of the issues the challenger answers.")
+    ab_issues: int = Field(
+        default=200, ge=10, description="So many answers of each side were settled by people before it is decided."
+    )
+    ab_days: float = Field(default=30.0, gt=0, description="After so many days it is decided in any case.")
+    automatic_rollback: bool = Field(
+        default=True,
+        description="Go back to the model before, where one in use is right less often than when it was judged.",
+    )
+    nearby_corrections: bool = Field(
+        default=True, description="Let a correction speak for very similar open issues at once, before any training."
     )
 
     @property

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 from bugflow.core.database import Database
 from bugflow.core.errors import ConflictError
 
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002")
 """Every schema version, oldest first; written down here, since asking Alembic would slow down each start."""
 
 UPGRADE_LOCK = 726_178_230

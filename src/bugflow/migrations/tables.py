@@ -5,7 +5,10 @@ from bugflow.core.database import Table
 from bugflow.core.jobs import tables as jobs
 from bugflow.mlops.corrections import tables as corrections
 from bugflow.mlops.datasets import tables as datasets
+from bugflow.mlops.predictions import tables as predictions
 from bugflow.mlops.promotion import tables as promotion
+from bugflow.mlops.switches import tables as switches
+from bugflow.mlops.training import tables as training
 from bugflow.tracker.accounts import tables as accounts
 from bugflow.tracker.audit import tables as audit
 from bugflow.tracker.imports import tables as imports
@@ -26,7 +29,10 @@ MODULES = (
     imports,
     corrections,
     datasets,
+    predictions,
     promotion,
+    switches,
+    training,
     duplicates,
     jobs,
 )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from bugflow.ml.contract import Probabilities
 
@@ -66,6 +65,8 @@ def fit_pool(members: Sequence[Probabilities], truth: NDArray[np.int_], *, biase
         truth: The column of each report's label, -1 where the members do not know the label.
         biased: Whether labels may have biases; without them a single member keeps its order of labels.
     """
+    from scipy.optimize import minimize  # noqa: PLC0415 -- A second and 60 MB, which few processes need.
+
     known = truth >= 0
     n_members, n_classes = len(members), members[0].shape[1]
     start = np.full(n_members, -np.log(n_members))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, permutation_test
 
 from bugflow.ml.calibration import Thresholds
 from bugflow.ml.contract import Probabilities
@@ -117,6 +116,8 @@ def compare_paired(right: NDArray[np.bool_], other_right: NDArray[np.bool_]) -> 
 
     Source: McNemar, Note on the sampling error of the difference between correlated proportions, Psychometrika 1947.
     """
+    from scipy.stats import binomtest  # noqa: PLC0415 -- A second and 60 MB, which few processes need.
+
     only, only_other = int((right & ~other_right).sum()), int((other_right & ~right).sum())
     if only + only_other == 0:
         return 1.0
@@ -130,6 +131,8 @@ def compare_paired_means(values: NDArray[np.float64], other_values: NDArray[np.f
         values: What one model is worth on each item.
         other_values: What the other is worth on the same items.
     """
+    from scipy.stats import permutation_test  # noqa: PLC0415 -- A second and 60 MB, which few processes need.
+
     differing = values != other_values
     if differing.sum() < 2:  # noqa: PLR2004 -- One difference is as probable as its opposite.
         return 1.0
@@ -174,11 +177,49 @@ def compare_label(
     return own, other, _resample(lead, len(truth), seed)
 
 
+def compare_precision(
+    said: NDArray[np.bool_],
+    right: NDArray[np.bool_],
+    other_said: NDArray[np.bool_],
+    other_right: NDArray[np.bool_],
+    *,
+    seed: int = 0,
+) -> float:
+    """Return how probable a difference as large is by chance in how often two models are right where they speak.
+
+    By paired bootstrap, as `compare_macro_f1`; both speak about at least one item. All of shape (items,).
+
+    Args:
+        said: Whether one model spoke about each item.
+        right: Whether it would be right about it.
+        other_said: Whether the other spoke.
+        other_right: Whether the other would be right.
+        seed: Of the bootstrap.
+    """
+
+    def lead(rows: NDArray[np.int_]) -> float:
+        spoken, other_spoken = said[rows], other_said[rows]
+        if not (spoken.any() and other_spoken.any()):
+            return 0.0
+        return float(right[rows][spoken].mean() - other_right[rows][other_spoken].mean())
+
+    return _resample(lead, len(said), seed)
+
+
+def mean_interval(values: NDArray[np.float64], *, seed: int = 0) -> tuple[float, float]:
+    """Return the 95 % interval of a mean of at least one value, by bootstrap."""
+    drawn = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
+    low, high = np.percentile(values[drawn].mean(axis=1), MIDDLE)
+    return float(low), float(high)
+
+
 def share_interval(count: int, total: int) -> tuple[float, float]:
     """Return the 95 % interval (Wilson's) of a share of at least one.
 
     Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 1927.
     """
+    from scipy.stats import binomtest  # noqa: PLC0415 -- A second and 60 MB, which few processes need.
+
     low, high = binomtest(count, total).proportion_ci(method="wilson")
     return float(low), float(high)
 

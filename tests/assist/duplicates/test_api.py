@@ -25,7 +25,7 @@ def merge(installation: Installation, source: str, target: str, **body: Any) -> 
 
 
 def inbox(installation: Installation, role: str) -> list[str]:
-    MemoryRunner(installation.database, collect_jobs()).run_pending()
+    MemoryRunner(installation.database, collect_jobs(installation.settings)).run_pending()
     items = installation.call(role, "GET", "/api/v1/notifications")["items"]
     return [each["summary"] for each in items]
 

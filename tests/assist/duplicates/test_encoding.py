@@ -61,5 +61,5 @@ def test_the_encoder_of_the_predictions_is_borrowed_and_none_is_opened(tmp_path:
         open_storage("memory://"), ServingOptions(cache_folder=tmp_path, open_encoder=HashEncoder, targets=())
     )
     assert models.shelf.find_encoder() is None
-    opened = models.shelf._open_encoder()
+    opened = models.shelf.open_encoder()
     assert models.shelf.find_encoder() is opened

@@ -1,6 +1,7 @@
 """An installation's own past, as a ranker learns from it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ from sqlalchemy.orm import Session
 
 from bugflow.assist.duplicates.past import read_past
 from bugflow.assist.duplicates.profiling import profile_issue
+from bugflow.assist.duplicates.retelling import profile_past, tell_history
 from bugflow.assist.duplicates.service import merge_issues, reject_pair, unmerge_issues, withdraw_rejection
+from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
 from bugflow.ml.contract import Vectors
 from bugflow.ml.duplicates.history import History
+from bugflow.tracker.issues.duplicates import DUPLICATE_OF, build_relation
 from bugflow.tracker.issues.service import change_issue
 from bugflow.tracker.issues.tables import Issue
 from factories.encoders import HashEncoder
@@ -35,14 +39,16 @@ class Desk:
         issues = [self.issues[each] for each in (first, *others)]
         verb(self.session, *issues, actor=self.workplace.manager, now=self.workplace.tick(), **more)
 
+    def change(self, name: str, **changes: Any) -> None:  # noqa: ANN401 -- Any field.
+        project, actor, now = self.workplace.project, self.workplace.manager, self.workplace.tick()
+        change_issue(self.session, self.issues[name], project, changes=changes, actor=actor, now=now)
+
     def merge(self, newer: str, older: str) -> None:
         self.say(merge_issues, newer, older, evidence={})
 
 
 def read(database: Database) -> History:
-    history, profiles = read_past(database, HashEncoder())
-    assert len(profiles) == len(history)
-    return history
+    return tell_history(read_past(database, as_of=utc_now()))
 
 
 def test_merges_are_links_from_when_they_were_made(database: Database) -> None:
@@ -85,14 +91,7 @@ def test_what_is_fixed_is_its_own_bug_and_what_is_called_a_duplicate_of_nothing_
         desk = Desk(session)
         desk.report(*"abc")
         for name, resolution in (("b", "fixed"), ("c", "duplicate")):
-            change_issue(
-                session,
-                desk.issues[name],
-                desk.workplace.project,
-                changes={"status": "closed", "resolution": resolution},
-                actor=desk.workplace.manager,
-                now=desk.workplace.tick(),
-            )
+            desk.change(name, status="closed", resolution=resolution)
     history = read(database)
     assert history.settled == {1}
     assert history.doubtful == {2}
@@ -131,7 +130,10 @@ def test_kept_profiles_are_taken_where_their_text_is_the_same(
 
     monkeypatch.setattr(encoder, "encode", note)
     told: list[tuple[int, int]] = []
-    _, profiles = read_past(database, encoder, tell=lambda done, total: told.append((done, total)))
+    past = read_past(database, as_of=utc_now())
+    profiles = profile_past(
+        database, encoder, past, tell_history(past), tell=lambda done, total: told.append((done, total))
+    )
     assert [each for each in encoded if each.startswith("Problem a")] == []
     assert {each.split("\n")[0] for each in encoded} == {"Problem b", "Problem c"}
     assert all(each.text is not None and np.isfinite(each.text).all() for each in profiles)
@@ -139,5 +141,92 @@ def test_kept_profiles_are_taken_where_their_text_is_the_same(
 
 
 def test_an_installation_without_issues_has_no_past(database: Database) -> None:
-    history, profiles = read_past(database, HashEncoder())
-    assert (len(history), profiles) == (0, [])
+    past = read_past(database, as_of=utc_now())
+    history = tell_history(past)
+    assert (len(history), profile_past(database, HashEncoder(), past, history)) == (0, [])
+
+
+def test_what_was_said_later_is_not_known_yet(database: Database) -> None:
+    with database.transaction() as session:
+        desk = Desk(session)
+        desk.report(*"abcd", description="First.")
+        desk.merge("c", "b")
+        desk.say(reject_pair, "d", "a")
+        moments = [desk.workplace.moment]
+        desk.say(unmerge_issues, "c")
+        moments.append(desk.workplace.moment)
+        desk.merge("b", "a")
+        desk.merge("c", "b")
+        moments.append(desk.workplace.moment)
+        desk.say(withdraw_rejection, "d", "a")
+        desk.report("e")
+    pasts = [read_past(database, as_of=moment) for moment in moments]
+    assert [past["duplicate_of"].to_list() for past in pasts] == [
+        [None, None, "B-2", None],
+        [None, None, None, None],
+        [None, "B-1", "B-1", None],
+    ]
+    assert [past["known_at"][2] for past in pasts] == [moments[0] - timedelta(minutes=1), None, moments[2]]
+    assert [past["settled"][3] for past in pasts] == [True, True, True]
+    assert [past["doubtful"][2] for past in pasts] == [True, False, True]
+    assert [past["closed_at"][2] is None for past in pasts] == [False, True, False]
+
+
+def test_a_duplicate_that_was_led_elsewhere_later_is_still_one_of_the_first(database: Database) -> None:
+    with database.transaction() as session:
+        desk = Desk(session)
+        desk.report(*"abc")
+        desk.merge("c", "b")
+        moment = desk.workplace.moment
+        desk.merge("b", "a")
+    past = read_past(database, as_of=moment)
+    assert past["duplicate_of"].to_list() == [None, None, "B-2"]
+    assert past["known_at"][2] == moment
+    assert read(database).clusters.tolist() == [0, 0, 0]
+
+
+def test_texts_and_fields_are_those_of_the_filing(database: Database) -> None:
+    with database.transaction() as session:
+        desk = Desk(session)
+        desk.report("a", title="Crash", description="First.", priority="low")
+        changes = {"title": "Crash, as in B-7", "description": "Now.", "priority": "high", "issue_type": "task"}
+        desk.change("a", **changes)
+        desk.change("a", title="Crash again")
+    [row] = read_past(database, as_of=utc_now()).iter_rows(named=True)
+    told = {name: row[name] for name in ("title", "description", "priority", "issue_type", "component", "project")}
+    assert told == {
+        "title": "Crash",
+        "description": "First.",
+        "priority": "low",
+        "issue_type": "bug",
+        "component": "",
+        "project": "B",
+    }
+    assert row["reporter"].startswith("u-")
+
+
+def test_an_issue_that_was_reopened_later_was_closed_then(database: Database) -> None:
+    with database.transaction() as session:
+        desk = Desk(session)
+        desk.report("a")
+        desk.change("a", status="resolved", resolution="fixed")
+        done = desk.workplace.moment
+        desk.change("a", status="open")
+        between = desk.workplace.moment
+        desk.change("a", status="closed", resolution="wontfix")
+    pasts = [read_past(database, as_of=moment) for moment in (done, between, desk.workplace.moment)]
+    assert [past["closed_at"][0] for past in pasts] == [done, None, desk.workplace.moment]
+    assert [past["settled"][0] for past in pasts] == [True, False, False]
+
+
+def test_imported_duplicates_count_from_when_they_were_closed_elsewhere(database: Database) -> None:
+    with database.transaction() as session:
+        desk = Desk(session)
+        desk.report(*"ab")
+        desk.change("b", status="closed", resolution="duplicate")
+        closed = desk.workplace.moment
+        older, newer = desk.issues["a"], desk.issues["b"]
+        imported_at = desk.workplace.tick()
+        session.add(build_relation(newer, older, kind=DUPLICATE_OF, created_by_id=None, now=imported_at))
+    assert read_past(database, as_of=closed)["known_at"].to_list() == [None, closed]
+    assert read_past(database, as_of=closed - timedelta(seconds=1))["duplicate_of"].to_list() == [None, None]

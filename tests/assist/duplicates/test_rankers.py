@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bugflow.assist.duplicates.rankers import MODEL_TYPE, STARTER, RankerPlace, Rankers, find_ranker
-from bugflow.core.storage import Storage, open_storage
+from bugflow.core.storage import Storage, StorageUnavailableError, open_storage
 from bugflow.ml.duplicates.ranker import DESCRIPTION
 from bugflow.ml.duplicates.starter import FOLDER, WORDS
 from bugflow.mlops.registry.choosing import use_none
@@ -81,3 +81,16 @@ def test_a_folder_that_is_not_there_is_no_ranker(tmp_path: Path) -> None:
     rankers = Rankers(lambda: RankerPlace("gone", tmp_path / "gone"))
     rankers.look()
     assert rankers.full is None
+
+
+def test_while_the_storage_is_away_a_new_process_asks_what_was_last_in_use_here(
+    storage: Storage, tmp_path: Path
+) -> None:
+    files, cache = tmp_path / "storage", tmp_path / "cache"
+    name = publish(storage)
+    assert find_ranker(storage, cache) == RankerPlace(name, cache / name)
+    files.rename(tmp_path / "away")
+    (files / "ml_models" / "duplicates" / "champion.json").mkdir(parents=True)
+    assert find_ranker(storage, cache) == RankerPlace(name, cache / name)
+    with pytest.raises(StorageUnavailableError):
+        find_ranker(storage, tmp_path / "other")

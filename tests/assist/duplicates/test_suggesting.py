@@ -14,6 +14,7 @@ from bugflow.ml.contract import Encoder
 from bugflow.ml.duplicates.features import list_features
 from bugflow.ml.duplicates.ranker import JUDGED, Ranker, show_best
 from factories.app import Installation
+from factories.browser import Browser
 from factories.encoders import BagEncoder, HashEncoder
 
 ISSUES, PREVIEW = "/api/v1/issues", "/api/v1/duplicates/preview"
@@ -351,3 +352,19 @@ def test_with_whatever_encoder_the_words_are_found_and_the_answer_says_whether_m
         assert "words alone" in answer["note"]
     else:
         assert answer["note"] is None
+
+
+def test_nothing_is_suggested_where_somebody_has_switched_it_off(site: Installation) -> None:
+    key = report(site, CRASH)
+    later = report(site, AGAIN)
+    switch = "/api/v1/models/duplicates/switch"
+    site.call("project_manager", "PUT", switch, json={"on": False, "project": "WEB", "reason": "Too many are wrong."})
+    answer = preview(site)
+    assert (answer["ready"], answer["suggestions"], suggested(site, later)) == (False, [], [])
+    assert "switched off suggested duplicates" in answer["note"]
+    page = Browser(site, "project_manager").get(f"/inbox?at={later}").text
+    assert "Nobody looks for duplicates here: it is switched off." in page
+    assert f'data-of="{key}"' not in page
+    site.call("project_manager", "PUT", switch, json={"on": True, "project": "WEB", "reason": "They are better."})
+    assert key in keys(preview(site))
+    assert f'data-of="{key}"' in Browser(site, "project_manager").get(f"/inbox?at={later}").text

@@ -137,6 +137,15 @@ def test_who_waits_too_long_is_told_and_nobody_works_on_it_any_more(
         assert encoder.batches == [["busy"]]
 
 
+def test_a_call_may_wait_less_long_than_the_others(encoder: HashEncoder, pool: ThreadPoolExecutor) -> None:
+    with SharedEncoder(encoder) as shared:
+        busy = occupy(shared, encoder, pool)
+        with pytest.raises(EncoderBusyError, match=r"0\.01 s"):
+            shared.encode_within(["late"], 0.01)
+        encoder.gate.set()
+        assert busy.result().shape == (1, encoder.n_dims)
+
+
 def test_too_many_waiting_texts_are_refused_at_once(encoder: HashEncoder, pool: ThreadPoolExecutor) -> None:
     with SharedEncoder(encoder, most_waiting=3) as shared:
         busy = occupy(shared, encoder, pool)

@@ -6,14 +6,19 @@ import pytest
 from sqlalchemy import select
 
 from bugflow.core.database import Database
+from bugflow.core.jobs.definition import JobRegistry
 from bugflow.core.jobs.runners import MemoryRunner
+from bugflow.core.jobs.tables import OutboxEvent
+from bugflow.mlops.corrections import jobs
+from bugflow.mlops.corrections.events import CorrectionRecorded
 from bugflow.mlops.corrections.tables import Correction
+from bugflow.mlops.predictions.service import record_entries
 from bugflow.tracker.accounts.actor import build_system_actor
 from bugflow.tracker.accounts.roles import Role
 from bugflow.tracker.issues.service import change_issue
 from bugflow.tracker.issues.tables import Issue
-from bugflow.worker import collect_jobs
 from factories.app import Installation
+from factories.predictions import build_entry
 from factories.workplace import Workplace, build_workplace
 
 
@@ -36,7 +41,7 @@ def report(database: Database, workplace: Workplace, **fields: Any) -> int:  # n
 
 
 def list_corrections(database: Database) -> list[tuple[str, str | None, str, str]]:
-    MemoryRunner(database, collect_jobs()).run_pending()
+    MemoryRunner(database, JobRegistry.collect([jobs])).run_pending()
     with database.snapshot() as session:
         rows = session.scalars(select(Correction).order_by(Correction.id))
         return [(row.field, row.old_value, row.new_value, row.author_role) for row in rows]
@@ -76,3 +81,26 @@ def test_a_correction_by_update_bug_is_noted_once(installation: Installation) ->
     assert list_corrections(installation.database) == [("severity", "high", "low", "project_manager")]
     installation.call("project_manager", "POST", "/update_bug", json={"bug_id": bug, "correction_severity": "low"})
     assert len(list_corrections(installation.database)) == 2
+
+
+def test_every_correction_is_announced(database: Database, workplace: Workplace) -> None:
+    issue = report(database, workplace, severity="low", team="Backend")
+    change(database, workplace, issue, Role.PROJECT_MANAGER, severity="high", team="Mobile")
+    assert len(list_corrections(database)) == 2
+    with database.snapshot() as session:
+        events = session.scalars(select(OutboxEvent).where(OutboxEvent.name == CorrectionRecorded.name()))
+        told = [(each.payload["issue_id"], each.payload["field"], each.payload["correction_id"]) for each in events]
+        rows = [(row.issue_id, row.field, row.id) for row in session.scalars(select(Correction))]
+    assert told == rows
+
+
+def test_what_no_model_had_said_has_no_probability(database: Database, workplace: Workplace) -> None:
+    issue = report(database, workplace, severity="low")
+    with database.transaction() as session:
+        record_entries(session, [build_entry(workplace.project.id, issue_id=issue, label="critical")])
+        hidden = build_entry(workplace.project.id, issue_id=issue, label="low", part="shadow", shown=False)
+        record_entries(session, [hidden])
+    change(database, workplace, issue, Role.PROJECT_MANAGER, severity="high")
+    list_corrections(database)
+    with database.snapshot() as session:
+        assert session.scalars(select(Correction.old_probability)).one() is None

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from bugflow.mlops.datasets.gold import LEAST_LABELLED, GoldRule, TooFewLabelledError, freeze_gold
+from bugflow.mlops.datasets.errors import LEAST_LABELLED, TooFewLabelledError
+from bugflow.mlops.datasets.gold import GoldRule, freeze_gold
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=1_000)

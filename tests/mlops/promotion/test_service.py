@@ -19,7 +19,7 @@ from bugflow.mlops.promotion.errors import (
     NothingBeforeError,
     ReasonNeededError,
 )
-from bugflow.mlops.promotion.report import DECISION
+from bugflow.mlops.promotion.files import DECISION
 from bugflow.mlops.promotion.service import list_changes, roll_back, use_model
 from bugflow.mlops.registry.errors import ModelNotFoundError
 from bugflow.mlops.registry.store import find_current, publish_model

@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,12 @@ from typing import Any
 import pytest
 
 from bugflow.core.storage import Storage
+from bugflow.mlops.registry.cleaning import (
+    list_half_published,
+    list_leftovers,
+    remove_half_published,
+    remove_leftover,
+)
 from bugflow.mlops.registry.errors import (
     ModelDamagedError,
     ModelExistsError,
@@ -18,8 +25,20 @@ from bugflow.mlops.registry.errors import (
     ModelNotFoundError,
 )
 from bugflow.mlops.registry.fetching import fetch_model
-from bugflow.mlops.registry.store import find_current, get_manifest, list_versions, publish_model, set_current
-from bugflow.mlops.registry.versions import ModelVersion
+from bugflow.mlops.registry.packing import pack_version
+from bugflow.mlops.registry.remembering import forget_model, recall_model, remember_model
+from bugflow.mlops.registry.store import (
+    clear_challenger,
+    find_challenger,
+    find_current,
+    get_manifest,
+    list_versions,
+    publish_model,
+    set_challenger,
+    set_current,
+)
+from bugflow.mlops.registry.verifying import verify_version
+from bugflow.mlops.registry.versions import ModelVersion, read_moment
 
 NOW = datetime(2026, 11, 21, 14, 30, tzinfo=UTC)
 PROJECT = "6f1f0d52-0c6f-4c55-9a39-0a5f2f3b8f10"
@@ -217,3 +236,146 @@ def test_several_who_fetch_at_once_all_get_a_whole_model(storage: Storage, folde
     for thread in threads:
         thread.join(20)
     assert found == [True] * 6
+
+
+def test_a_challenger_stands_beside_the_version_in_use_and_each_scope_has_its_own(
+    storage: Storage, folder: Path
+) -> None:
+    used, tried = publish(storage, folder), publish(storage, folder, version="2.0.0")
+    own = publish(storage, folder, scope=PROJECT)
+    set_current(storage, used, now=NOW)
+    assert find_challenger(storage, "severity") is None
+    set_challenger(storage, tried, now=NOW)
+    set_challenger(storage, own, now=NOW)
+    assert (find_current(storage, "severity"), find_challenger(storage, "severity")) == (used, tried)
+    assert find_challenger(storage, "severity", PROJECT) == own
+    for _ in range(2):
+        clear_challenger(storage, "severity")
+    assert (find_challenger(storage, "severity"), find_challenger(storage, "severity", PROJECT)) == (None, own)
+    assert len(list_versions(storage, "severity")) == 2
+
+
+def test_what_is_published_again_is_the_same_version(storage: Storage, folder: Path) -> None:
+    published = publish(storage, folder, metrics={"accuracy": 0.7})
+    before = {key: b"".join(storage.read(key)) for key in storage.list_keys("ml_models/")}
+    assert publish(storage, folder, metrics={"accuracy": 0.7}) == published
+    with pytest.raises(ModelExistsError):
+        publish(storage, folder, metrics={"accuracy": 0.8})
+    (folder / "more.json").write_text("{}")
+    with pytest.raises(ModelExistsError):
+        publish(storage, folder, metrics={"accuracy": 0.7})
+    assert {key: b"".join(storage.read(key)) for key in storage.list_keys("ml_models/")} == before
+
+
+@pytest.mark.parametrize("begun", ["same", "other content", "other file"])
+def test_what_was_begun_is_completed_where_it_is_the_same(storage: Storage, folder: Path, begun: str) -> None:
+    half = ModelVersion("severity", "global", "1.0.0", "20261121_143000")
+    for path in ("model.json", "old.json") if begun == "other file" else ("model.json",):
+        content = b"{}" if begun == "other content" else (folder / "model.json").read_bytes()
+        storage.put(f"{half.prefix}/{path}", io.BytesIO(content))
+    if begun == "same":
+        assert publish(storage, folder) == half
+        return
+    with pytest.raises(ModelExistsError):
+        publish(storage, folder)
+    assert list_versions(storage, "severity") == []
+
+
+def test_what_was_never_finished_is_removed_after_a_day_and_nothing_else(storage: Storage, folder: Path) -> None:
+    whole, own = publish(storage, folder), publish(storage, folder, scope=PROJECT, version="3.0.0")
+    for version in (whole, own):
+        set_current(storage, version, now=NOW)
+        storage.put(f"{version.prefix.replace('0.0', '0.9')}/model.json", io.BytesIO(b"{}"))
+    young = ModelVersion("team", "global", "1.0.0", "20261122_143000")
+    storage.put(f"{young.prefix}/model.json", io.BytesIO(b"{}"))
+    half = list_half_published(storage, now=NOW + timedelta(days=1, seconds=1))
+    assert [each.version.name for each in half] == [
+        "severity/1.0.9/20261121_143000",
+        f"severity/{PROJECT}/3.0.9/20261121_143000",
+    ]
+    before = set(storage.list_keys())
+    assert [remove_half_published(storage, each) for each in half] == [True, True]
+    assert before - set(storage.list_keys()) == {f"{each.version.prefix}/model.json" for each in half}
+
+
+def test_what_was_finished_meanwhile_is_not_removed(storage: Storage, folder: Path) -> None:
+    half = ModelVersion("severity", "global", "1.0.0", "20261121_143000")
+    storage.put(f"{half.prefix}/model.json", io.BytesIO((folder / "model.json").read_bytes()))
+    [found] = list_half_published(storage, now=NOW + timedelta(days=2))
+    publish(storage, folder)
+    assert not remove_half_published(storage, found)
+    assert list_versions(storage, "severity") == [half]
+
+
+def test_what_a_fetch_left_behind_is_found_after_a_day(storage: Storage, folder: Path, tmp_path: Path) -> None:
+    fetched = fetch_model(storage, publish(storage, folder), tmp_path / "cache")
+    left = fetched.parent / ".unfinished-1"
+    left.mkdir()
+    now = datetime.now(UTC)
+    assert list(list_leftovers(tmp_path / "cache", now=now)) == []
+    assert list(list_leftovers(tmp_path / "cache", now=now + timedelta(days=2))) == [left]
+    remove_leftover(left)
+    assert fetched.is_dir()
+    assert not left.exists()
+
+
+def test_a_packed_version_has_every_file_and_the_manifest_and_is_the_same_each_time(
+    storage: Storage, folder: Path, tmp_path: Path
+) -> None:
+    published = publish(storage, folder, metrics={"accuracy": 0.7})
+    packed = [io.BytesIO(), io.BytesIO()]
+    for target in packed:
+        pack_version(storage, published, target, cache_folder=tmp_path / "cache")
+    assert packed[0].getvalue() == packed[1].getvalue()
+    with zipfile.ZipFile(packed[0]) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    assert content == {
+        "members/linear/weights.bin": bytes(range(256)) * 2000,
+        "model.json": b'{"format": 1}',
+        "manifest.json": b"".join(storage.read(f"{published.prefix}/manifest.json")),
+    }
+    storage.put(f"{published.prefix}/model.json", io.BytesIO(b"{}"), overwrite=True)
+    with pytest.raises(ModelDamagedError):
+        pack_version(storage, published, io.BytesIO(), cache_folder=tmp_path / "other")
+
+
+@pytest.mark.parametrize("damage", [None, "missing", "longer", "changed"])
+def test_a_version_is_verified_by_size_and_deep_by_content(storage: Storage, folder: Path, damage: str | None) -> None:
+    published = publish(storage, folder)
+    key = f"{published.prefix}/model.json"
+    if damage == "missing":
+        storage.delete(key)
+    elif damage is not None:
+        storage.put(key, io.BytesIO(b'{"format": 9}' if damage == "changed" else b"{}"), overwrite=True)
+    for deep in (False, True):
+        if damage is None or (damage == "changed" and not deep):
+            verify_version(storage, published, deep=deep)
+        else:
+            with pytest.raises(ModelDamagedError, match=r"model\.json"):
+                verify_version(storage, published, deep=deep)
+
+
+def test_this_machine_remembers_what_was_in_use_and_only_where_it_is_whole(
+    storage: Storage, folder: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    assert recall_model("severity", cache) is None
+    old, own = publish(storage, folder), publish(storage, folder, scope=PROJECT)
+    for version in (old, own):
+        fetched = fetch_model(storage, version, cache)
+        remember_model(version, cache)
+        assert recall_model("severity", cache, version.scope) == (version, fetched)
+    assert recall_model("team", cache) is None
+    (cache / own.name / "model.json").write_text("{}")
+    assert recall_model("severity", cache, PROJECT) is None
+    (cache / "severity" / "last-used").write_text("severity/../../etc")
+    assert recall_model("severity", cache) is None
+    remember_model(old, cache)
+    forget_model("severity", cache)
+    assert recall_model("severity", cache) is None
+
+
+def test_a_versions_name_tells_its_moment_and_no_other_name_does() -> None:
+    assert read_moment("severity/1.2.0/20261121_143000") == NOW
+    assert read_moment(f"severity/{PROJECT}/1.2.0/20261121_143000") == NOW
+    assert [read_moment(name) for name in ("starter/1.0.0", "", "severity/1.2.0/20261321_143000")] == [None] * 3

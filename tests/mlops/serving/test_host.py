@@ -440,3 +440,30 @@ def test_what_is_answered_is_counted(place: Place) -> None:
     assert counted.watched["bugflow_encoder what"]()["texts"] >= 2
     host.stop()
     assert counted.watched["bugflow_encoder what"]() == {}
+
+
+def test_the_cache_counts_and_names_its_models_by_type_and_project(place: Place) -> None:
+    host = place.host(cache_seconds=60.0)
+    assert ask(host).method == "keyword"
+    shared = place.publish(train_model("severity", SEVERITY_TEXTS))
+    own = place.publish(train_model("severity", SEVERITY_TEXTS), scope=PROJECT)
+    place.look(host)
+    ask(host, scope=PROJECT)
+    place.look(host, seconds=30.0)
+    place.clock.now += 10.0
+    ask(host, scope=PROJECT)
+    loaded = {each.key: each for each in host.shelf.list_loaded()}
+    assert [(key, each.version) for key, each in loaded.items()] == [
+        ("severity_global", shared.name),
+        (f"severity_{PROJECT}", own.name),
+    ]
+    assert (loaded["severity_global"].age_seconds, loaded[f"severity_{PROJECT}"].age_seconds) == (40.0, 10.0)
+    files = [path for path in (place.folder / "cache" / own.name).rglob("*") if path.is_file()]
+    assert loaded[f"severity_{PROJECT}"].bytes == sum(path.stat().st_size for path in files) > 0
+    place.look(host)
+    broken = place.publish(train_model("severity", SEVERITY_TEXTS))
+    place.storage.delete(f"{broken.prefix}/model.json")
+    place.look(host)
+    counts = {"hits": 2.0, "misses": 1.0, "loads": 2.0, "failures": 1.0, "evictions": 1.0}
+    assert host.shelf.read_counts() == counts
+    assert not host.describe()["severity"].up_to_date

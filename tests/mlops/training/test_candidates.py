@@ -13,11 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from bugflow.core.database import Database
 from bugflow.core.storage import open_storage
 from bugflow.ml.triage.starter import find_starter
-from bugflow.mlops.datasets.gold import TooFewLabelledError
+from bugflow.mlops.datasets.errors import TooFewLabelledError
 from bugflow.mlops.datasets.tables import GoldSet
 from bugflow.mlops.promotion.gate import CANDIDATE, CHAMPION
 from bugflow.mlops.registry.store import set_current
-from bugflow.mlops.training.candidates import Candidate, Order, Surroundings, make_candidate
+from bugflow.mlops.training.candidates import Candidate, make_candidate
+from bugflow.mlops.training.contract import Order, Surroundings
 from bugflow.mlops.training.keeping import keep_triage
 from bugflow.mlops.training.triage import Wishes
 from factories.labelled import report_labelled

@@ -8,6 +8,7 @@ from bugflow.core.clock import utc_now
 from bugflow.core.jobs.runners import MemoryRunner
 from bugflow.core.jobs.tables import JobRun
 from bugflow.core.mail import MailError, MemoryMailer
+from bugflow.mlops.monitoring.jobs import tell_of_models
 from bugflow.tracker.accounts.tables import User
 from bugflow.tracker.notifications.mail_jobs import (
     CLAIM_ENDS_AFTER,
@@ -35,7 +36,7 @@ def assign(installation: Installation, **fields: Any) -> None:  # noqa: ANN401 -
 
 
 def run(installation: Installation, mailer: MemoryMailer | None) -> None:
-    MemoryRunner(installation.database, collect_jobs(mailer=mailer)).run_pending()
+    MemoryRunner(installation.database, collect_jobs(installation.settings, mailer=mailer)).run_pending()
 
 
 def read_state(installation: Installation) -> str | None:
@@ -57,6 +58,39 @@ def test_an_assignment_is_mailed_at_once_and_once(installation: Installation) ->
     assert "/issues/WEB-1" in text
     assert "&lt;b&gt;" in html
     assert read_state(installation) == "sent"
+
+
+def test_news_of_models_are_mailed_at_once_to_those_who_may_choose_models(installation: Installation) -> None:
+    with installation.database.transaction() as session:
+        tell_of_models(session, "severity: back to 1.0.0.", event_key="worse:1.1.0", now=utc_now())
+    mailer = MemoryMailer()
+    run(installation, mailer)
+    assert {mail["To"] for mail in mailer.messages} == {
+        "Project Manager <project_manager@example.com>",
+        "Admin <admin@example.com>",
+    }
+    mail = mailer.messages[0]
+    assert (mail["Subject"], mail["References"]) == ("[Models]", "<models@localhost>")
+    text, _ = (part.get_content() for part in mail.iter_parts())
+    assert "severity: back to 1.0.0." in text
+    assert "because you may choose models" in text
+    [news] = installation.call("project_manager", "GET", INBOX)["items"]
+    assert (news["kind"], news["issue"], news["sprint"], news["summary"]) == (
+        "models",
+        None,
+        None,
+        "severity: back to 1.0.0.",
+    )
+
+
+def test_who_may_choose_models_no_longer_gets_no_news_of_them_that_waited(installation: Installation) -> None:
+    with installation.database.transaction() as session:
+        tell_of_models(session, "severity: back to 1.0.0.", event_key="worse:1.1.0", now=utc_now())
+        session.execute(update(User).where(User.email == "project_manager@example.com").values(role="developer"))
+    mailer = MemoryMailer()
+    run(installation, mailer)
+    assert [mail["To"] for mail in mailer.messages] == ["Admin <admin@example.com>"]
+    assert installation.call("project_manager", "GET", f"{INBOX}/unread") == {"unread": 0}
 
 
 def test_without_a_mail_server_the_inbox_goes_on(installation: Installation) -> None:
@@ -88,7 +122,7 @@ def test_what_is_refused_for_good_is_noted_and_what_is_not_is_tried_again(
 
 def test_a_dead_workers_claim_holds_for_a_while_and_then_the_same_mail_is_sent(installation: Installation) -> None:
     assign(installation)
-    MemoryRunner(installation.database, collect_jobs()).run_pending()
+    MemoryRunner(installation.database, collect_jobs(installation.settings)).run_pending()
     now = utc_now()
     with installation.database.transaction() as session:
         session.execute(update(Notification).values(mail_state="sending", mail_claimed_at=now))

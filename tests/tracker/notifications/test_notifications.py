@@ -8,7 +8,7 @@ INBOX = "/api/v1/notifications"
 
 
 def inbox(installation: Installation, role: str) -> list[tuple[str, str, str]]:
-    MemoryRunner(installation.database, collect_jobs()).run_pending()
+    MemoryRunner(installation.database, collect_jobs(installation.settings)).run_pending()
     items = installation.call(role, "GET", INBOX)["items"]
     return [(each["kind"], each["reason"], each["summary"]) for each in items]
 

@@ -230,7 +230,7 @@ def test_start_and_end_are_announced_audited_and_told_to_those_with_issues_in_it
     with installation.database.snapshot() as session:
         names = list(session.scalars(select(OutboxEvent.name).where(OutboxEvent.name.startswith("Sprint"))))
     assert names == ["SprintCreated", "SprintStarted", "SprintCompleted"]
-    MemoryRunner(installation.database, collect_jobs()).run_pending()
+    MemoryRunner(installation.database, collect_jobs(installation.settings)).run_pending()
     items = installation.call("developer", "GET", "/api/v1/notifications")["items"]
     told = [each["summary"] for each in items if each["kind"] == "sprint"]
     assert told == ["Sprint 7 completed: 0 issues finished, 1 carried over", "Sprint 7 started"]

@@ -52,3 +52,30 @@ class NothingToUndoError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("There is nothing to undo here: it is undone already, or somebody else changed it since.")
+
+
+class TooLittleToLearnError(InvalidError):
+    """Too few duplicates are known."""
+
+    def __init__(self, source: str, found: int, needed: int) -> None:
+        super().__init__(
+            f"{source}: {found:,} duplicates can be learned from, and {needed} are needed. "
+            "Merge more issues, and try again."
+        )
+
+
+class NoEncoderToTeachError(InvalidError):
+    """The ranking learns with vectors."""
+
+    def __init__(self) -> None:
+        super().__init__("Without an encoder the ranking of duplicates cannot be taught. `bugflow doctor` says more.")
+
+
+class NotForSomeError(InvalidError):
+    """The ranking learns from all issues or not at all."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The ranking of duplicates is learned from the issues of all projects together. "
+            "Order it without a query, and for no single project."
+        )

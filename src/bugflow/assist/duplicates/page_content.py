@@ -13,6 +13,7 @@ from bugflow.assist.duplicates.hosting import DuplicateHost
 from bugflow.assist.duplicates.queries import list_rejected_issues
 from bugflow.assist.duplicates.schemas import Evidence
 from bugflow.assist.duplicates.service import MERGING
+from bugflow.assist.duplicates.suggesting import SWITCHED_OFF
 from bugflow.assist.duplicates.suggestion_schemas import SuggestionRead, SuggestionsRead
 from bugflow.assist.duplicates.tables import DuplicateVerdict
 from bugflow.tracker.accounts.actor import Actor
@@ -96,6 +97,8 @@ def build_offer(host: DuplicateHost, answer: SuggestionsRead) -> Offer:
     """Return suggestions as pages show them."""
     if not host.options.enabled:
         return Offer("off")
+    if answer.note == SWITCHED_OFF:
+        return Offer("off", answer.note)
     candidates = [Candidate(each, _write_evidence(each)) for each in answer.suggestions]
     return Offer("ready" if answer.ready else "loading", answer.note, candidates)
 

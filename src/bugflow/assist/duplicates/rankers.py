@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bugflow import __version__
-from bugflow.core.errors import BugFlowError
+from bugflow.core.errors import BugFlowError, UnavailableError
 from bugflow.core.storage import Storage
 from bugflow.ml.duplicates.starter import FOLDER
 from bugflow.mlops.registry.fetching import fetch_model
+from bugflow.mlops.registry.remembering import forget_model, recall_model, remember_model
 from bugflow.mlops.registry.store import find_current
 from bugflow.mlops.registry.versions import ModelType
 
@@ -37,13 +38,24 @@ STARTER = RankerPlace(f"starter/{__version__}", FOLDER)
 def find_ranker(storage: Storage, cache_folder: Path, *, starter: RankerPlace | None = STARTER) -> RankerPlace | None:
     """Return the place of the version in use on this machine; where none was trained, of what comes with BugFlow.
 
+    While the storage does not answer it is the version that was last in use here.
+
     Raises:
-        BugFlowError: The version in use is damaged, or the storage does not answer.
+        BugFlowError: The version in use is damaged, or the storage does not answer and nothing was in use here.
     """
-    current = find_current(storage, MODEL_TYPE)
-    if current is None:
-        return starter
-    return RankerPlace(current.name, fetch_model(storage, current, cache_folder))
+    try:
+        current = find_current(storage, MODEL_TYPE)
+        if current is None:
+            forget_model(MODEL_TYPE, cache_folder)
+            return starter
+        folder = fetch_model(storage, current, cache_folder)
+    except UnavailableError:
+        last = recall_model(MODEL_TYPE, cache_folder)
+        if last is None:
+            raise
+        return RankerPlace(last[0].name, last[1])
+    remember_model(current, cache_folder)
+    return RankerPlace(current.name, folder)
 
 
 class Rankers:

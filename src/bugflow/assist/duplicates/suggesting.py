@@ -44,6 +44,7 @@ from bugflow.ml.duplicates.candidates import Candidates, Query, find_candidates
 from bugflow.ml.duplicates.features import compute_features
 from bugflow.ml.duplicates.index import Filed
 from bugflow.ml.duplicates.profiles import Profile, ReadReport, read_report
+from bugflow.mlops.switches.queries import is_switched_on
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.issues.queries import IssueView, view_issues, visible_to
 from bugflow.tracker.issues.tables import Issue
@@ -57,6 +58,7 @@ MOST_LOOKED_AT = 30
 NEAR, WORDS_NEEDED = 0.7, 2
 """Without a learned ranking: what texts must at least have in common, a cosine or so many rare words."""
 DIGITS = 4
+SWITCHED_OFF = "Somebody who may choose models has switched off suggested duplicates."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Sought:
         created_at: What is not older is not suggested.
         left_out: Issues that are not suggested, since people said that they are no duplicates.
         kept: Its profile, and whose vectors that has.
+        wanted: Whether suggestions are switched on for its project.
     """
 
     text: IssueText
@@ -76,6 +79,7 @@ class Sought:
     sight: Sight
     left_out: frozenset[int] = frozenset()
     kept: tuple[Profile, str] | None = None
+    wanted: bool = True
 
     @property
     def filed(self) -> Filed:
@@ -130,6 +134,7 @@ def read_draft(session: Session, actor: Actor, ask: PreviewAsk) -> Sought:
         fields=build_fields(project.id, component, ask.issue_type, None, actor.user_id),
         created_at=now,
         sight=read_sight(session, actor),
+        wanted=is_switched_on(session, "duplicates", project.id),
     )
 
 
@@ -145,6 +150,7 @@ def read_issue(session: Session, actor: Actor, issue: Issue) -> Sought:
         sight=read_sight(session, actor),
         left_out=frozenset(list_rejected(session, issue.id)),
         kept=_find_kept(session, text),
+        wanted=is_switched_on(session, "duplicates", issue.project_id),
     )
 
 
@@ -162,6 +168,8 @@ def suggest(host: DuplicateHost, database: Database, actor: Actor, sought: Sough
     """Return what may be the same bug; call it without a database connection in hand."""
     if not host.options.enabled:
         return SuggestionsRead(ready=False, note=None, suggestions=[])
+    if not sought.wanted:
+        return SuggestionsRead(ready=False, note=SWITCHED_OFF, suggestions=[])
     host.refresh()
     ready, thought = host.is_ready, Thought()
     note: str | None = LOADING

@@ -73,5 +73,5 @@ class SuggestionsRead(BaseModel):
     """Older issues that may be the same bug, the most probable first; often none."""
 
     ready: bool = Field(description="False while the server is loading the issues, or suggests none at all.")
-    note: str | None = Field(description="Why reports are compared by their words alone, where they are.")
+    note: str | None = Field(description="Why words alone are compared, or why none is suggested, where that is so.")
     suggestions: list[SuggestionRead]

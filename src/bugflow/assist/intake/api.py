@@ -4,6 +4,7 @@ from bugflow.assist.duplicates.dependencies import DuplicatesDep
 from bugflow.assist.duplicates.suggesting import read_draft as read_duplicate_draft
 from bugflow.assist.duplicates.suggesting import suggest
 from bugflow.assist.duplicates.suggestion_schemas import PreviewAsk
+from bugflow.assist.intake.nearby import AskingDep
 from bugflow.assist.intake.predicting import predict, read_draft
 from bugflow.assist.intake.prediction_schemas import PredictionAsk, PredictionRead
 from bugflow.assist.intake.schemas import BugReport, BugReported, BugUpdate, BugUpdated
@@ -12,7 +13,6 @@ from bugflow.core.clock import utc_now
 from bugflow.core.http.dependencies import DatabaseDep, WriteSession
 from bugflow.core.http.routes import Router
 from bugflow.mlops.corrections.service import count_corrections
-from bugflow.mlops.serving.dependencies import ModelsDep
 from bugflow.tracker.accounts.actor import require_user_id
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.issues.queries import get_issue
@@ -22,9 +22,13 @@ router = Router(tags=["short verbs"])
 
 @router.post("/predict")
 def predict_fields(
-    body: PredictionAsk, database: DatabaseDep, models: ModelsDep, known: DuplicatesDep, actor: ActorDep
+    body: PredictionAsk,
+    database: DatabaseDep,
+    asking: AskingDep,
+    known: DuplicatesDep,
+    actor: ActorDep,
 ) -> PredictionRead:
-    """Predict severity and team of a bug before it is reported, say how sure that is and why; nothing is stored."""
+    """Predict severity and team of a bug before it is reported, say how sure that is and why; no text is stored."""
     # What may be asked here is not checked a second time, by narrower rules.
     draft = PreviewAsk.model_construct(project=body.project, title=body.title or "", description=body.description)
     with database.snapshot() as session:
@@ -32,7 +36,7 @@ def predict_fields(
             session, actor, description=body.description, project_reference=body.project, title=body.title
         )
         sought = read_duplicate_draft(session, actor, draft) if body.duplicates else None
-    prediction = predict(models, case, explain=body.explain)
+    prediction = predict(asking, case, explain=body.explain)
     if sought is not None:
         prediction.duplicates = suggest(known, database, actor, sought, most=draft.most)
     return prediction

@@ -3,10 +3,10 @@
 from fastapi import Request
 from starlette.responses import Response
 
+from bugflow.assist.intake.nearby import AskingDep
 from bugflow.assist.intake.predicting import predict, read_issue
 from bugflow.core.http.dependencies import DatabaseDep
 from bugflow.core.http.routes import Router
-from bugflow.mlops.serving.dependencies import ModelsDep
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.accounts.pages import PAGE_DEPENDENCIES
 from bugflow.tracker.issues.queries import get_issue, view_issue
@@ -17,7 +17,13 @@ router = Router(include_in_schema=False, dependencies=PAGE_DEPENDENCIES)
 
 @router.get("/issues/{issue}/predictions")
 def show_predictions(
-    issue: str, request: Request, database: DatabaseDep, models: ModelsDep, actor: ActorDep, renderer: RendererDep
+    issue: str,
+    request: Request,
+    database: DatabaseDep,
+    asking: AskingDep,
+    actor: ActorDep,
+    *,
+    renderer: RendererDep,
 ) -> Response:
     """Show what the models think of an issue, and why."""
     with database.snapshot() as session:
@@ -32,5 +38,5 @@ def show_predictions(
         viewer=actor,
         issue=found,
         present=present,
-        predicted=predict(models, case, explain=True),
+        predicted=predict(asking, case, explain=True),
     )

@@ -36,13 +36,13 @@ class PredictionAsk(BaseModel):
 
 
 class ReasonRead(BaseModel):
-    """What in the report speaks for the label, or against it."""
+    """What in the report speaks for the label, or against it; or the key of a similar issue of which people said it."""
 
-    kind: Literal["word", "field"]
+    kind: Literal["word", "field", "issue"]
     what: str
     weight: float | None = Field(
         description="By how much it changes the logarithm of the label's odds; below 0 it speaks against the label; "
-        "null for a keyword rule, which weighs nothing."
+        "null for a keyword rule and for an issue, which are not weighed."
     )
 
     @classmethod
@@ -71,7 +71,10 @@ class FieldPrediction(BaseModel):
     abstained: bool = Field(description="Whether it is not sure enough to be filled in.")
     threshold: float | None = Field(description="From which probability on the model says this label for sure.")
     coverage: float | None = Field(description="The share of reports about which the model was sure when calibrated.")
-    method: str = Field(description="Who spoke: a model's members, `starter`, `keyword` or `off`.")
+    method: str = Field(
+        description="Who spoke: a model's members, `starter`, `keyword` or `off`; with `nearby` where similar issues "
+        "that people corrected were heard."
+    )
     model_version: str | None
     because: str | None = Field(description="Why it is not said for sure.")
     reasons: list[ReasonRead] | None = Field(

@@ -97,6 +97,7 @@ FALLBACK = "This is not possible here. What is, is described at /docs."
 WORDS_OF_PATTERNS = {
     r"^[^\x00-\x1f\x7f]*$": "one line without control characters",
     r"^[^\x00]*$": "text without a NUL character",
+    r"^\d{1,9}\.\d{1,9}\.\d{1,9}$": "three numbers such as 1.2.0",
     r"^[A-Za-z][A-Za-z0-9_]{1,19}$": "a letter, then 1 to 19 letters, digits or underscores",
 }
 

@@ -89,6 +89,7 @@ class Storage(Protocol):
 
         Raises:
             ObjectNotFoundError: Nothing is stored there; raised before the first piece.
+            StorageUnavailableError: The storage does not answer; raised also after some pieces.
         """
 
     def stat(self, key: str) -> StoredObject:

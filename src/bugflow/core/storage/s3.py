@@ -14,6 +14,7 @@ from bugflow.core.storage.contract import (
 )
 
 if TYPE_CHECKING:
+    from obstore import BytesStream
     from obstore.store import S3Store
 
 SMALL_BYTES = 16 * 1024 * 1024
@@ -75,7 +76,7 @@ class S3Storage:
             raise ObjectNotFoundError(key) from error
         except BaseError as error:
             raise StorageUnavailableError(_first_line(error)) from error
-        return (bytes(piece) for piece in stream)
+        return _pieces_of(stream)
 
     def stat(self, key: str) -> StoredObject:
         """Return the object's size; see `Storage.stat`."""
@@ -111,6 +112,17 @@ class S3Storage:
         except BaseError as error:
             raise StorageUnavailableError(_first_line(error)) from error
         return (key for key in keys if key.startswith(prefix))
+
+
+def _pieces_of(stream: "BytesStream") -> Iterator[bytes]:
+    """Yield what comes over the network, which may break off in the middle."""
+    from obstore.exceptions import BaseError  # noqa: PLC0415 -- As above.
+
+    try:
+        for piece in stream:
+            yield bytes(piece)
+    except BaseError as error:
+        raise StorageUnavailableError(_first_line(error)) from error
 
 
 def _first_line(error: Exception) -> str:

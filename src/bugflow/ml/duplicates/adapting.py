@@ -86,9 +86,7 @@ def adapt_ranker(base: Ranker, lesson: Lesson, options: Options = ADAPTING) -> A
     Raises:
         TooFewDuplicatesError: There are fewer than 50 duplicates whose older report is among the candidates.
     """
-    duplicates = [place for place, each in enumerate(lesson.comparisons) if _is_useful(each)]
-    if len(duplicates) < LEAST_DUPLICATES:
-        raise TooFewDuplicatesError(len(duplicates))
+    duplicates = _require_enough(lesson)
     cut = duplicates[round(len(duplicates) * (1 - TESTED))]
     older = lesson.choose([each.row for each in lesson.comparisons[:cut]])
     newer = [lesson.comparisons[place] for place in duplicates if place >= cut]
@@ -103,6 +101,34 @@ def adapt_ranker(base: Ranker, lesson: Lesson, options: Options = ADAPTING) -> A
         after=Figures.of(after),
         p_value=compare_paired_means(after, before),
     )
+
+
+def teach_ranker(base: Ranker, lesson: Lesson, options: Options = ADAPTING) -> Ranker:
+    """Return a ranker to which is added what a lesson teaches, all of it; what is to try the ranker is not in there.
+
+    Args:
+        base: The ranker as it is.
+        lesson: Reports beside their candidates, the oldest first.
+        options: How; `base` is set.
+
+    Raises:
+        TooFewDuplicatesError: There are fewer than 50 duplicates whose older report is among the candidates.
+    """
+    _require_enough(lesson)
+    return _train(lesson, replace(options, base=base))
+
+
+def count_useful(lesson: Lesson) -> int:
+    """Return how many duplicates of a lesson teach: those whose older report is among the candidates."""
+    return sum(_is_useful(each) for each in lesson.comparisons)
+
+
+def _require_enough(lesson: Lesson) -> list[int]:
+    """Return the places of the duplicates that teach."""
+    duplicates = [place for place, each in enumerate(lesson.comparisons) if _is_useful(each)]
+    if len(duplicates) < LEAST_DUPLICATES:
+        raise TooFewDuplicatesError(len(duplicates))
+    return duplicates
 
 
 def write_card(found: Adaptation, *, source: str) -> str:
@@ -125,7 +151,7 @@ def write_card(found: Adaptation, *, source: str) -> str:
             f"It learned from {found.n_learned:,} duplicates and was tried on the {found.n_tested:,} newest;",
             "then it learned from all of them.",
             "",
-            "| | Recall@1 | Recall@10 | MRR |",
+            "| Ranker | Recall@1 | Recall@10 | MRR |",
             "|---|---|---|---|",
             *rows,
             "",

@@ -165,7 +165,7 @@ def evaluate(
             started = time.perf_counter()
             scores = score(moment)
             seconds[name] += time.perf_counter() - started
-            ranks[name].append(_find_rank(scores, moment, right[: len(scores)]))
+            ranks[name].append(find_rank(scores, moment, right[: len(scores)]))
         started = time.perf_counter()
         rank, probability, is_right = _ask_ours(moment, ranker, right)
         if asked:
@@ -184,7 +184,14 @@ def _has_vectors(profiles: list[Profile]) -> bool:
     return any(each.text is not None for each in profiles)
 
 
-def _find_rank(scores: NDArray[np.float32], moment: Moment, right: NDArray[np.bool_]) -> int:
+def find_rank(scores: NDArray[np.float32], moment: Moment, right: NDArray[np.bool_]) -> int:
+    """Return how many older reports have a higher score than the best right one; many where there is no right one.
+
+    Args:
+        scores: Of every older report, shape (reports,).
+        moment: Of the report that was asked about.
+        right: Whether each is the same bug; shape of `scores`.
+    """
     older = moment.index.created[: len(scores)] < moment.query.filed.created
     best = scores[right & older].max(initial=-np.inf)
     return int((scores[older] > best).sum()) if np.isfinite(best) else NOT_FOUND

@@ -96,16 +96,20 @@ class SharedEncoder:
             EncodingFailedError: The encoder failed.
             EncoderClosedError: It has been closed, or belongs to the process that this one was forked from.
         """
+        return self.encode_within(texts, self._timeout_seconds)
+
+    def encode_within(self, texts: Sequence[str], seconds: float) -> Vectors:
+        """Return the texts' vectors, as `encode` does, and wait for them as long as is said."""
         started = time.monotonic()
         vectors = np.empty((len(texts), self.n_dims), dtype=np.float32)
         missing = self._recall_or_queue(texts, vectors)
         try:
             for row, waiting in missing:
-                left = self._timeout_seconds - (time.monotonic() - started)
+                left = seconds - (time.monotonic() - started)
                 vectors[row] = waiting.answer.result(max(left, 0))
         except TimeoutError as error:
             self._give_up(missing)
-            raise EncoderBusyError(self._timeout_seconds) from error
+            raise EncoderBusyError(seconds) from error
         except EncodingFailedError as error:  # Several threads get the same one, and each needs its own trace.
             self._give_up(missing)
             raise EncodingFailedError(str(error.__cause__)) from error

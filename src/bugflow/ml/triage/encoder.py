@@ -13,12 +13,10 @@ from bugflow.ml.artifacts import ArtifactError, read_arrays, read_json, write_ar
 from bugflow.ml.contract import Encoder, Probabilities, Reason, Report
 from bugflow.ml.explanation import weigh_omissions
 from bugflow.ml.sentences import split_sentences
-from bugflow.ml.text import clean_report
+from bugflow.ml.triage.encoded import pick_texts
 
 STRENGTH = 5.0
 ROUNDS = 300
-LONGEST_RAW, LONGEST_PROSE = 20_000, 320
-"""Characters of a description that are cleaned, and of the reporter's words in it that are encoded."""
 MOST_WORDS, MOST_SENTENCES = 12, 6
 """Of title and text, that are left out in turn to see what they count for."""
 
@@ -41,7 +39,7 @@ class EncoderClassifier:
         """Learn the weights of the vectors' dimensions."""
         model = LogisticRegression(
             C=STRENGTH, max_iter=ROUNDS, class_weight="balanced" if self._balanced else None
-        ).fit(self._encode([_read(report) for report in reports]), list(labels))
+        ).fit(self._encode([pick_texts(report) for report in reports]), list(labels))
         self.classes_ = tuple(str(label) for label in model.classes_)
         weights, intercepts = model.coef_, model.intercept_
         if len(self.classes_) == 2:  # noqa: PLR2004 -- Of two labels the library keeps the second's weights only.
@@ -53,11 +51,11 @@ class EncoderClassifier:
         """Return the labels' probabilities, together 1."""
         if not reports:
             return np.empty((0, len(self.classes_)))
-        return self._judge(self._encode([_read(report) for report in reports]))
+        return self._judge(self._encode([pick_texts(report) for report in reports]))
 
     def explain(self, report: Report, label: str, *, most: int = 8) -> tuple[Reason, ...]:
         """Return what the title's words and the text's sentences count for, by leaving each out; encodes once."""
-        title, prose = _read(report)
+        title, prose = pick_texts(report)
         words, sentences = title.split()[:MOST_WORDS], list(islice(split_sentences(prose), MOST_SENTENCES))
         texts = [(title, prose)]
         texts += [(" ".join([*words[:at], *words[at + 1 :]]), prose) for at in range(len(words))]
@@ -102,8 +100,3 @@ class EncoderClassifier:
         if classifier._weights.shape != (len(classifier.classes_), 2 * encoder.n_dims):
             raise ArtifactError(folder, "its weights do not fit its labels and its encoder.")
         return classifier
-
-
-def _read(report: Report) -> tuple[str, str]:
-    text = clean_report(report.title, report.description[:LONGEST_RAW])
-    return text.title, text.prose[:LONGEST_PROSE]

@@ -9,7 +9,10 @@ from bugflow.core.database import Table, UtcDateTime
 
 
 class Correction(Table):
-    """A person replaced a value: what it was, what it became, who said so and when."""
+    """A person replaced a value: what it was, what it became, who said so and when.
+
+    `old_probability` is what the model gave the old value that it had said; none where no model had.
+    """
 
     __tablename__ = "corrections"
     __table_args__ = (Index("ix_corrections_field", "field", "id"),)

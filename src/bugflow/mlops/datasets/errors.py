@@ -4,6 +4,9 @@ from pathlib import Path
 
 from bugflow.core.errors import ConflictError, InvalidError, UnavailableError
 
+LEAST_LABELLED = 250
+"""Of fewer issues a fifth, which is what a model is judged by, is too little."""
+
 
 class SourceError(InvalidError):
     """A source that reports cannot be read from."""
@@ -54,4 +57,14 @@ class CleaningStoppedError(UnavailableError):
         super().__init__(
             "A process that cleans reports was ended from outside, as systems do when memory runs out. Nothing was "
             "left behind. Try again with --workers 1."
+        )
+
+
+class TooFewLabelledError(InvalidError):
+    """There is not enough to freeze a gold set."""
+
+    def __init__(self, field: str, count: int, least: int = LEAST_LABELLED) -> None:
+        super().__init__(
+            f"{count:,} issues have a {field} that a person set or confirmed, and {least} are needed to learn "
+            "from some and to judge by the others. Import or label more, and try again."
         )

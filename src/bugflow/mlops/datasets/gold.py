@@ -16,25 +16,13 @@ from numpy.typing import NDArray
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bugflow.core.errors import InvalidError
+from bugflow.mlops.datasets.errors import LEAST_LABELLED, TooFewLabelledError
 from bugflow.mlops.datasets.rows import PARTS
 from bugflow.mlops.datasets.tables import GoldSet
 
 TRAIN, _, TEST = PARTS
 SHARE = 0.2
 ONE_IN = round(1 / SHARE)
-LEAST_LABELLED = 250
-"""Of fewer issues a fifth is too little to judge by."""
-
-
-class TooFewLabelledError(InvalidError):
-    """There is not enough to freeze a gold set."""
-
-    def __init__(self, field: str, count: int) -> None:
-        super().__init__(
-            f"{count:,} issues have a {field} that a person set or confirmed, and {LEAST_LABELLED} are needed to learn "
-            "from some and to judge by the others. Import or label more, and try again."
-        )
 
 
 @dataclass(frozen=True)
@@ -87,25 +75,34 @@ class GoldDivider:
         return [{"by": "gold", "since": self.rule.since.isoformat(), "until": self.rule.until.isoformat()}]
 
 
-def freeze_gold(field: str, moments: Sequence[datetime | None], *, now: datetime) -> GoldRule:
+def freeze_gold(
+    field: str, moments: Sequence[datetime | None], *, now: datetime, least: int = LEAST_LABELLED
+) -> GoldRule:
     """Return the rule of a gold set that is frozen now.
 
     Args:
         field: What is learned.
         moments: When the issues that have it were filed.
         now: The moment.
+        least: So many there must be.
 
     Raises:
         TooFewLabelledError: They are too few.
     """
     known = sorted(moment for moment in moments if moment is not None)
-    if len(known) < LEAST_LABELLED:
-        raise TooFewLabelledError(field, len(known))
+    if len(known) < least:
+        raise TooFewLabelledError(field, len(known), least)
     return GoldRule(since=known[-round(len(known) * SHARE)], until=now)
 
 
 def find_or_freeze_gold(
-    session: Session, field: str, scope: str, moments: Sequence[datetime | None], *, now: datetime
+    session: Session,
+    field: str,
+    scope: str,
+    moments: Sequence[datetime | None],
+    *,
+    now: datetime,
+    least: int = LEAST_LABELLED,
 ) -> GoldRule:
     """Return the rule that was frozen for a field and scope; where there is none, freeze it now.
 
@@ -114,7 +111,7 @@ def find_or_freeze_gold(
     """
     kept = session.get(GoldSet, (field, scope))
     if kept is None:
-        rule = freeze_gold(field, moments, now=now)
+        rule = freeze_gold(field, moments, now=now, least=least)
         try:
             with session.begin_nested():
                 session.add(GoldSet(field=field, scope=scope, since=rule.since, until=rule.until))

@@ -1,6 +1,7 @@
 """The issues of our own database as they were when filed, with the labels that people gave them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -13,6 +14,23 @@ from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.exports.reading import Part, read_records
 from bugflow.tracker.imports.tables import ImportedRecord
 from bugflow.tracker.search.language import parse_query
+
+
+@dataclass(frozen=True)
+class IssuePast:
+    """An issue as it was filed, and what its labels were from when on.
+
+    Attributes:
+        filed: The columns of a report, as they were when it was filed.
+        said: For each label its values, each with the moment from which on it held, the oldest first; the first is
+            that of the filing.
+        is_documented: Whether its changes are known; an import may bring none, and then its values of today count as
+            those of its filing.
+    """
+
+    filed: Record
+    said: Mapping[str, tuple[tuple[datetime, str | None], ...]]
+    is_documented: bool
 
 
 def read_issues(database: Database, viewer: Actor, query: str, *, as_of: datetime | None = None) -> Iterator[Batch]:
@@ -28,15 +46,37 @@ def read_issues(database: Database, viewer: Actor, query: str, *, as_of: datetim
     return gather_batches(_read(database, viewer, query, as_of))
 
 
+def read_pasts(database: Database, viewer: Actor, query: str) -> Iterator[IssuePast]:
+    """Yield the past of the issues that the viewer may see and the query asks for, so that it can be told again.
+
+    At any moment a label is what `read_issues` would say as of it.
+    """
+    for record, corrections, is_imported in _read_all(database, viewer, query):
+        filed_at = datetime.fromisoformat(record["created_at"])
+        changes = [*_read_history(record, is_imported=is_imported), *corrections]
+        later = {each.at for each in changes if each.field in LABELS and each.at is not None and each.at > filed_at}
+        moments = [filed_at, *sorted(later)]
+        states = [_read_issue(record, corrections, is_imported=is_imported, as_of=moment) for moment in moments]
+        said = {
+            name: tuple((moment, state[name]) for moment, state in zip(moments, states, strict=True)) for name in LABELS
+        }
+        yield IssuePast(states[0], said, is_documented=not is_imported or bool(record["history"]))
+
+
 def _read(database: Database, viewer: Actor, query: str, as_of: datetime | None) -> Iterator[Record]:
+    for record, corrections, is_imported in _read_all(database, viewer, query):
+        if as_of is None or datetime.fromisoformat(record["created_at"]) <= as_of:
+            yield _read_issue(record, corrections, is_imported=is_imported, as_of=as_of)
+
+
+def _read_all(database: Database, viewer: Actor, query: str) -> Iterator[tuple[Record, list[Change], bool]]:
+    """Yield each issue with what people said of its labels, and whether it was imported."""
     for records in read_records(database, viewer, parse_query(query), parts=(Part.HISTORY,)):
         numbers = [record["id"] for record in records]
         with database.snapshot() as session:
             corrections, imported = _find_corrections(session, numbers), _find_imported(session, numbers)
         for record in records:
-            if as_of is None or datetime.fromisoformat(record["created_at"]) <= as_of:
-                known = corrections.get(record["id"], [])
-                yield _read_issue(record, known, is_imported=record["id"] in imported, as_of=as_of)
+            yield record, corrections.get(record["id"], []), record["id"] in imported
 
 
 def _find_corrections(session: Session, numbers: Sequence[int]) -> dict[int, list[Change]]:

@@ -18,6 +18,14 @@ class ReasonNeededError(InvalidError):
         super().__init__(problem, fields=[FieldProblem("reason", problem)])
 
 
+class ReasonTooLongError(InvalidError):
+    """A reason that the ledger has no room for."""
+
+    def __init__(self, most: int) -> None:
+        problem = f"A reason has {most} characters at most. Shorten it."
+        super().__init__(problem, fields=[FieldProblem("reason", problem)])
+
+
 class NothingBeforeError(ConflictError):
     """There is nothing to go back to."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,10 @@ class Figures:
         recalls: By label, which share of its items was found.
     """
 
+    columns: ClassVar[tuple[str, ...]] = (
+        *("best guess right (95 %)", "sure about", "right where sure (95 %)", "worth of an issue"),
+    )
+
     accuracy: float
     accuracy_interval: tuple[float, float]
     coverage: float
@@ -76,6 +81,32 @@ class Figures:
     precision_interval: tuple[float, float] | None
     worth: float
     recalls: Mapping[str, float]
+
+    def show(self) -> tuple[str, ...]:
+        """Return the cells of its row in a report."""
+        right = "never sure"
+        if self.precision is not None and self.precision_interval is not None:
+            right = f"{self.precision:.1%} ({show_interval(self.precision_interval)})"
+        accuracy = f"{self.accuracy:.1%} ({show_interval(self.accuracy_interval)})"
+        return accuracy, f"{self.coverage:.1%}", right, f"{self.worth:+.3f}"
+
+    def describe(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return {
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
+            "coverage": self.coverage,
+            "precision": self.precision,
+            "precision_interval": None if self.precision_interval is None else list(self.precision_interval),
+            "worth": self.worth,
+            "recalls": dict(self.recalls),
+        }
+
+
+def show_interval(interval: tuple[float, float]) -> str:
+    """Return an interval of a share for people."""
+    low, high = interval
+    return f"{low:.1%} to {high:.1%}"
 
 
 @dataclass(frozen=True)
@@ -111,7 +142,7 @@ class Verdict:
         return all(check.passed for check in self.checks)
 
 
-CANDIDATE, CHAMPION, MAJORITY = "candidate", "champion", "majority"
+CANDIDATE, CHAMPION, MAJORITY, BM25 = "candidate", "champion", "majority", "bm25"
 
 
 def judge(

@@ -1,9 +1,12 @@
 """The report of a decision: what was asked of a candidate, what came of it, and so what is done; for people."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
-from bugflow.mlops.promotion.gate import CANDIDATE, CHAMPION, MAJORITY, Figures, Verdict
+from bugflow.ml.artifacts import write_json
+from bugflow.mlops.promotion.files import DECISION, DECISION_TEXT
+from bugflow.mlops.promotion.gate import BM25, CANDIDATE, CHAMPION, MAJORITY, Check
 from bugflow.mlops.serving.opinions import KEYWORD, STARTER
 
 NAMES: Mapping[str, str] = {
@@ -11,16 +14,61 @@ NAMES: Mapping[str, str] = {
     CHAMPION: "the model in use",
     MAJORITY: "the most frequent label",
     KEYWORD: "keyword rules",
+    BM25: "BM25",
 }
 
-DECISION, DECISION_TEXT = "decision.json", "decision.md"
-"""Kept with each version that was judged: for programs, and for people."""
 NOBODY = "none"
 """How the model in use is named where neither a model nor rules find the field."""
 IN_USE: Mapping[str, str] = {STARTER: "the model that comes with BugFlow", KEYWORD: "the keyword rules"}
 
 
-def write_report(verdict: Verdict, *, field: str, champion: str, dataset: str) -> str:
+class Measured(Protocol):
+    """How good what somebody said was."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is told of it in a table."""
+
+    def show(self) -> tuple[str, ...]:
+        """Return its cells of these columns."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return it for programs."""
+
+
+class Decided(Protocol):
+    """What came of a candidate, of a field as of a ranking."""
+
+    @property
+    def n_items(self) -> int:
+        """How many issues it was tried on."""
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        """What was asked of it."""
+
+    @property
+    def figures(self) -> Mapping[str, Measured]:
+        """Of the candidate, of the model in use and of baselines, by name."""
+
+    @property
+    def supports(self) -> Mapping[str, int]:
+        """How many issues there are of each kind."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may follow."""
+
+
+def save_decision(verdict: Decided, folder: Path, *, field: str, champion: str, dataset: str, data_hash: str) -> None:
+    """Write a decision into the folder of a candidate, for people and for programs; arguments as below."""
+    report = write_report(verdict, field=field, champion=champion, dataset=dataset)
+    (folder / DECISION_TEXT).write_text(report, encoding="utf-8")
+    described = describe_verdict(verdict, champion=champion, dataset=dataset, data_hash=data_hash)
+    write_json(folder / DECISION, described)
+
+
+def write_report(verdict: Decided, *, field: str, champion: str, dataset: str) -> str:
     """Return the report in Markdown.
 
     Args:
@@ -32,7 +80,16 @@ def write_report(verdict: Verdict, *, field: str, champion: str, dataset: str) -
     return "\n".join(_write_lines(verdict, field, champion, dataset)) + "\n"
 
 
-def _write_lines(verdict: Verdict, field: str, champion: str, dataset: str) -> Iterator[str]:
+def summarise(verdict: Decided) -> str:
+    """Return what came of a candidate in a sentence or two: how many checks it passed, or what it failed."""
+    failed = [check for check in verdict.checks if not check.passed]
+    if not failed:
+        return f"It passed all {len(verdict.checks)} checks."
+    says = " ".join(check.says for check in failed)
+    return f"It failed {len(failed)} of {len(verdict.checks)} checks: {says}"
+
+
+def _write_lines(verdict: Decided, field: str, champion: str, dataset: str) -> Iterator[str]:
     failed = [check for check in verdict.checks if not check.passed]
     yield f"# A new model of {field}: {'it may be used' if verdict.passed else 'it is not used'}"
     yield ""
@@ -44,31 +101,21 @@ def _write_lines(verdict: Verdict, field: str, champion: str, dataset: str) -> I
         follows = "is the first" if champion == NOBODY else f"may follow {used}"
         yield f"It passed all {len(verdict.checks)} checks and {follows}."
     yield ""
-    yield "| | Check |"
+    yield "| Outcome | Check |"
     yield "|---|---|"
     for check in sorted(verdict.checks, key=lambda check: check.passed):
         yield f"| {'passed' if check.passed else '**failed**'} | {_escape(check.says)} |"
     yield ""
-    yield f"Learned from `{dataset}`. {verdict.n_items:,} issues of it have taught no model, neither this one nor any"
-    yield "before. All were asked about these:"
+    yield (
+        f"Learned from `{dataset}`. {verdict.n_items:,} issues of it have taught no model, neither this one nor any "
+        "before. All were asked about these:"
+    )
     yield ""
-    yield "| | best guess right (95 %) | sure about | right where sure (95 %) | worth of an issue |"
-    yield "|---|---|---|---|---|"
+    columns = next((each.columns for each in verdict.figures.values()), ())
+    yield f"| Who | {' | '.join(columns)} |"
+    yield "|---" * (len(columns) + 1) + "|"
     for name, figures in verdict.figures.items():
-        yield _write_figures(NAMES.get(name, name), figures)
-
-
-def _write_figures(name: str, figures: Figures) -> str:
-    right = "never sure"
-    if figures.precision is not None and figures.precision_interval is not None:
-        right = f"{figures.precision:.1%} ({_show(figures.precision_interval)})"
-    accuracy = f"{figures.accuracy:.1%} ({_show(figures.accuracy_interval)})"
-    return f"| {name} | {accuracy} | {figures.coverage:.1%} | {right} | {figures.worth:+.3f} |"
-
-
-def _show(interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{low:.1%} to {high:.1%}"
+        yield f"| {' | '.join((NAMES.get(name, name), *figures.show()))} |"
 
 
 def _escape(text: str) -> str:
@@ -76,7 +123,7 @@ def _escape(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 
-def describe_verdict(verdict: Verdict, *, champion: str, dataset: str, data_hash: str) -> dict[str, Any]:
+def describe_verdict(verdict: Decided, *, champion: str, dataset: str, data_hash: str) -> dict[str, Any]:
     """Return a decision for programs.
 
     Args:
@@ -92,18 +139,6 @@ def describe_verdict(verdict: Verdict, *, champion: str, dataset: str, data_hash
         "data_sha256": data_hash,
         "n_items": verdict.n_items,
         "checks": [{"name": each.name, "passed": each.passed, "says": each.says} for each in verdict.checks],
-        "figures": {name: _describe_figures(each) for name, each in verdict.figures.items()},
+        "figures": {name: each.describe() for name, each in verdict.figures.items()},
         "items_by_label": dict(verdict.supports),
-    }
-
-
-def _describe_figures(figures: Figures) -> dict[str, Any]:
-    return {
-        "accuracy": figures.accuracy,
-        "accuracy_interval": list(figures.accuracy_interval),
-        "coverage": figures.coverage,
-        "precision": figures.precision,
-        "precision_interval": None if figures.precision_interval is None else list(figures.precision_interval),
-        "worth": figures.worth,
-        "recalls": dict(figures.recalls),
     }

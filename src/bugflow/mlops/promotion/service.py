@@ -1,28 +1,30 @@
 """Using another model from now on, and going back; each with who, when and why."""
 
-import json
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bugflow.core.storage import ObjectNotFoundError, Storage
+from bugflow.core.storage import Storage
+from bugflow.mlops.promotion.decisions import find_passed
 from bugflow.mlops.promotion.errors import (
     AlreadyUsedError,
     ChangedAtOnceError,
     NothingBeforeError,
     ReasonNeededError,
+    ReasonTooLongError,
 )
-from bugflow.mlops.promotion.report import DECISION
+from bugflow.mlops.promotion.ledger import find_latest_change, mend_alias
 from bugflow.mlops.promotion.tables import ModelChange
 from bugflow.mlops.registry.choosing import use_none
-from bugflow.mlops.registry.store import find_current, get_manifest, set_current
-from bugflow.mlops.registry.versions import GLOBAL, ModelType, ModelVersion, read_name
+from bugflow.mlops.registry.store import get_manifest, set_current
+from bugflow.mlops.registry.versions import GLOBAL, ModelType, ModelVersion, read_name, require_type
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.audit.service import record_audit
 
+LONGEST_REASON = 500
 USED, ROLLED_BACK = "used", "rolled back"
 BUILT_IN = "what comes with BugFlow"
 
@@ -46,16 +48,15 @@ def use_model(
         ModelDamagedError: Its manifest cannot be understood.
         AlreadyUsedError: It is in use.
         ReasonNeededError: It failed its checks, and no reason is given.
+        ReasonTooLongError: The reason is longer than 500 characters.
         ChangedAtOnceError: Somebody else was faster.
     """
     actor.require(Permission.MANAGE_MODELS)
-    number = _begin(session, model_type, scope)
-    passed = _has_passed(storage, version)
+    latest = find_latest_change(session, model_type, scope)
+    passed = find_passed(storage, version)
     if passed is False and not reason.strip():
         raise ReasonNeededError(_name(version))
-    change = ModelChange(
-        model_type=model_type, scope=scope, number=number, verb=USED, passed=passed, reason=reason.strip()
-    )
+    change = _follow(latest, model_type, scope, verb=USED, passed=passed, reason=reason)
     return _apply(session, storage, change, version, actor=actor, now=now)
 
 
@@ -74,20 +75,19 @@ def roll_back(
     Raises:
         MissingPermissionError: The actor may not choose models.
         NothingBeforeError: Nothing is known to have been used before.
+        ReasonTooLongError: The reason is longer than 500 characters.
         ModelNotFoundError: That version is no longer there.
         ChangedAtOnceError: Somebody else was faster.
     """
     actor.require(Permission.MANAGE_MODELS)
-    number = _begin(session, model_type, scope)
-    current = find_current(storage, model_type, scope)
-    taken = None if current is None else _find_taking(session, model_type, scope, current.name)
+    latest = find_latest_change(session, model_type, scope)
+    used = None if latest is None else latest.version
+    taken = None if used is None else _find_taking(session, model_type, scope, used)
     if taken is None:
         raise NothingBeforeError(model_type)
     version = None if taken.before is None else read_name(taken.before)
-    passed = _has_passed(storage, version)
-    change = ModelChange(
-        model_type=model_type, scope=scope, number=number, verb=ROLLED_BACK, passed=passed, reason=reason.strip()
-    )
+    passed = find_passed(storage, version)
+    change = _follow(latest, model_type, scope, verb=ROLLED_BACK, passed=passed, reason=reason)
     return _apply(session, storage, change, version, actor=actor, now=now)
 
 
@@ -97,15 +97,21 @@ def list_changes(session: Session, model_type: ModelType, scope: str = GLOBAL, *
     return list(session.scalars(statement.order_by(ModelChange.number.desc()).limit(limit)))
 
 
-def _begin(session: Session, model_type: ModelType, scope: str) -> int:
-    """Return the number of the next change, before anything else is read.
-
-    What is read afterwards is as the change before has left it, or that number will be taken.
-    """
-    latest = select(func.max(ModelChange.number)).where(
-        ModelChange.model_type == model_type, ModelChange.scope == scope
+def _follow(
+    latest: ModelChange | None, model_type: ModelType, scope: str, *, verb: str, passed: bool | None, reason: str
+) -> ModelChange:
+    """Return the change after the latest; of two that follow the same one, the database takes one."""
+    if len(reason.strip()) > LONGEST_REASON:
+        raise ReasonTooLongError(LONGEST_REASON)
+    return ModelChange(
+        model_type=model_type,
+        scope=scope,
+        number=1 if latest is None else latest.number + 1,
+        verb=verb,
+        before=None if latest is None else latest.version,
+        passed=passed,
+        reason=reason.strip(),
     )
-    return (session.scalar(latest) or 0) + 1
 
 
 def _find_taking(session: Session, model_type: ModelType, scope: str, name: str) -> ModelChange | None:
@@ -129,12 +135,12 @@ def _apply(
     now: datetime,
 ) -> ModelChange:
     """Note a change, then make it: whoever comes second waits for the first, and is refused."""
-    current = find_current(storage, change.model_type, change.scope)
-    if current == version:
+    change.version = None if version is None else version.name
+    if change.version == change.before:
+        mend_alias(session, storage, require_type(change.model_type), change.scope, now=now)
         raise AlreadyUsedError(_name(version))
     if version is not None:
         get_manifest(storage, version)
-    change.version, change.before = (None if each is None else each.name for each in (version, current))
     change.actor_id, change.actor_name, change.created_at = actor.user_id, actor.name, now
     session.add(change)
     try:
@@ -156,17 +162,6 @@ def _apply(
     else:
         set_current(storage, version, now=now)
     return change
-
-
-def _has_passed(storage: Storage, version: ModelVersion | None) -> bool | None:
-    """Return whether a version passed its checks; none where it was never judged."""
-    if version is None:
-        return None
-    try:
-        content = json.loads(b"".join(storage.read(f"{version.prefix}/{DECISION}")))
-    except (ObjectNotFoundError, ValueError):
-        return None
-    return bool(content.get("passed")) if isinstance(content, dict) else None
 
 
 def _name(version: ModelVersion | None) -> str:

@@ -1,6 +1,6 @@
 """What can be wrong with a stored model."""
 
-from bugflow.core.errors import ConflictError, InvalidError, NotFoundError
+from bugflow.core.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 
 
 class ModelNameError(InvalidError):
@@ -37,4 +37,14 @@ class ModelDamagedError(InvalidError):
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(
             f"The model {name} cannot be used: {problem} Choose another version, or train and publish it again."
+        )
+
+
+class ModelNotFetchedError(UnavailableError):
+    """A model could not be written on this machine."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"The model {name} could not be brought to this machine: {reason}. Nothing of it was left behind. "
+            "Make room in BUGFLOW_HOME, or check its rights."
         )

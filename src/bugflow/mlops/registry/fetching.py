@@ -8,9 +8,9 @@ from uuid import uuid4
 from bugflow.core.storage import ObjectNotFoundError, Storage, StorageKeyError
 from bugflow.core.storage.contract import require_key
 from bugflow.ml.artifacts import hash_file
-from bugflow.mlops.registry.errors import ModelDamagedError
+from bugflow.mlops.registry.errors import ModelDamagedError, ModelNotFetchedError
 from bugflow.mlops.registry.store import get_manifest
-from bugflow.mlops.registry.versions import Manifest, ModelVersion, StoredFile
+from bugflow.mlops.registry.versions import MANIFEST, Manifest, ModelVersion, StoredFile
 
 UNFINISHED = ".unfinished-"
 
@@ -23,24 +23,34 @@ def fetch_model(storage: Storage, version: ModelVersion, cache_folder: Path) -> 
     Raises:
         ModelNotFoundError: There is no such version.
         ModelDamagedError: A file is missing in the storage, or is not what was published.
+        ModelNotFetchedError: There is no room on this machine, or the folder cannot be written.
         StorageUnavailableError: The storage does not answer.
     """
     manifest = get_manifest(storage, version)
     _require_safe_paths(manifest, version)
+    if (found := find_fetched(version, manifest, cache_folder)) is not None:
+        return found
     folder = cache_folder / version.name
-    if _is_whole(folder, manifest):
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
     made = folder.parent / f"{UNFINISHED}{uuid4().hex}"
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         for file in manifest.files:
             _fetch_file(storage, version, file, made / file.path)
+        (made / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
         _put_in_place(made, folder, manifest)
+    except OSError as error:
+        raise ModelNotFetchedError(version.name, error.strerror or str(error)) from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
     if not _is_whole(folder, manifest):
         raise ModelDamagedError(version.name, "its copy on this machine is not what was published.")
     return folder
+
+
+def find_fetched(version: ModelVersion, manifest: Manifest, cache_folder: Path) -> Path | None:
+    """Return the folder of a version that is on this machine already, and whole."""
+    folder = cache_folder / version.name
+    return folder if _is_whole(folder, manifest) else None
 
 
 def _require_safe_paths(manifest: Manifest, version: ModelVersion) -> None:

@@ -1,7 +1,7 @@
 """What a version of a model is, and under which keys of the storage it lies.
 
 `ml_models/<type>/<version>/<moment>/…` for the whole installation, `ml_models/<type>/<project's UUID>/<version>/…` for
-one project; beside the versions `champion.json` names the one that is used.
+one project; beside the versions `champion.json` names the one that is used, `challenger.json` the one that is tried.
 """
 
 import re
@@ -24,7 +24,9 @@ GLOBAL = "global"
 """The scope of a model that is for every project."""
 
 ROOT = "ml_models"
-MANIFEST, CHAMPION = "manifest.json", "champion.json"
+MANIFEST = "manifest.json"
+CHAMPION, CHALLENGER = "champion.json", "challenger.json"
+"""What names the version in use, and the one that is tried beside it."""
 _VERSION = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
 _MOMENT = re.compile(r"\d{8}_\d{6}")
 _MOMENT_FORMAT = "%Y%m%d_%H%M%S"
@@ -64,8 +66,8 @@ class Manifest(BaseModel):
     card: str = ""
 
 
-class Champion(BaseModel):
-    """Which version is used, and since when."""
+class Alias(BaseModel):
+    """Which version is named, and since when."""
 
     version: str
     moment: str
@@ -165,6 +167,14 @@ def find_place(model_type: ModelType, scope: str) -> str:
 def write_moment(now: datetime) -> str:
     """Return a moment as it is written in keys."""
     return now.astimezone(UTC).strftime(_MOMENT_FORMAT)
+
+
+def read_moment(name: str) -> datetime | None:
+    """Return the moment in a version's name; none where it is the name of anything else."""
+    try:
+        return datetime.strptime(name.rpartition("/")[2], _MOMENT_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def read_version(model_type: ModelType, scope: str, key: str) -> ModelVersion | None:

@@ -1,7 +1,7 @@
 """Asks the models in use: a time-out, a circuit breaker for each target, and the rules where no model answers."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -29,6 +29,9 @@ FAILED = "The model has failed, so the keyword rules speak."
 BUSY = "Too many reports are asked about at once, so the keyword rules speak."
 TOO_SLOW = "The model did not answer in time, so the keyword rules speak."
 HURRIED = "There was no time for the whole model, so only its members that look at words speak."
+
+RIVALS_SELDOM = 5
+"""It is looked so many times less often whether another version is to be tried."""
 
 
 class Observer(Protocol):
@@ -69,9 +72,18 @@ class Serving:
     breaker: State
     problem: str | None
 
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the model that should be served is."""
+        return self.problem is None
+
 
 class ModelHost:
-    """The models of a process. Asking never takes much longer than the time-out, and always gives an answer."""
+    """The models of a process. Asking never takes much longer than the time-out, and always gives an answer.
+
+    Attributes:
+        rivals: Those that are tried beside the ones in use; none for the rivals themselves.
+    """
 
     def __init__(
         self, storage: Storage, options: ServingOptions, *, clock: Callable[[], float] = time.monotonic
@@ -85,6 +97,16 @@ class ModelHost:
         self._workers = Workers(options.threads)
         self._pace = Pace(options.quiet)
         self._observer: Observer | None = None
+        self.rivals = None if options.serves == "challengers" else ModelHost(storage, self._try_others(), clock=clock)
+
+    def _try_others(self) -> ServingOptions:
+        return replace(
+            self._options,
+            serves="challengers",
+            find_starter=lambda _: None,
+            open_encoder=self.shelf.open_encoder,
+            poll_seconds=self._options.poll_seconds * RIVALS_SELDOM,
+        )
 
     def observe_with(self, observer: Observer) -> None:
         """Count from now on what is answered."""
@@ -101,13 +123,46 @@ class ModelHost:
             label="what",
             read=self.shelf.read_encoder,
         )
+        observer.watch(
+            "bugflow_model_cache",
+            "How often a model was asked for and in memory or not, loaded, not loaded, let go.",
+            label="what",
+            read=self.shelf.read_counts,
+        )
+        observer.watch(
+            "bugflow_model_bytes",
+            "Bytes of the files of the models in memory.",
+            label="model",
+            read=lambda: {each.key: float(each.bytes) for each in self.shelf.list_loaded()},
+        )
+        observer.watch(
+            "bugflow_model_age_seconds",
+            "For how long the models in memory have been there.",
+            label="model",
+            read=lambda: {each.key: each.age_seconds for each in self.shelf.list_loaded()},
+        )
 
     def start(self) -> None:
         """Begin to load models; until they are there the rules answer."""
         self.shelf.start()
+        if self.rivals is not None:
+            self.rivals.start()
+
+    def load_now(self, targets: Collection[TriageType], *, scope: str) -> None:
+        """Bring the models of a project up to date at once: for who can wait, and did not start the host."""
+        for target in targets:
+            self.shelf.find(target, scope)
+        self.shelf.look()
+
+    def list_tried(self, targets: Collection[TriageType], *, scope: str) -> frozenset[TriageType]:
+        """Return for which of some targets a rival is in memory, so that it can be asked."""
+        shelf = None if self.rivals is None else self.rivals.shelf
+        return frozenset(each for each in targets if shelf is not None and shelf.find(each, scope) is not None)
 
     def stop(self) -> None:
         """Let every thread end."""
+        if self.rivals is not None:
+            self.rivals.stop()
         self.shelf.stop()
         self._workers.stop()
 

@@ -22,13 +22,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What in the report speaks for the label, or against it.
+    """What in the report speaks for the label, or against it; or the key of a similar issue that does.
 
     Attributes:
-        weight: By how much it changes the logarithm of the label's odds; none for a rule, which weighs nothing.
+        weight: By how much it changes the logarithm of the label's odds; none for a rule and for an issue, which are
+            not weighed.
     """
 
-    kind: Literal["word", "field"]
+    kind: Literal["word", "field", "issue"]
     what: str
     weight: float | None
 
@@ -42,7 +43,8 @@ class Opinion:
         confidence: The label's calibrated probability, in [0, 1]; none for rules, which have none.
         threshold: From which probability on the model says this label; none where it never does, and for rules.
         coverage: The share of reports about which the model spoke where it was calibrated, in [0, 1].
-        method: Who spoke: a model's members, `starter`, `keyword` or `off`.
+        method: Who spoke: a model's members, `starter`, `keyword` or `off`; with `nearby` where people's corrections
+            of similar issues were heard.
         because: Why it is not said for sure, in a sentence; none where it is.
         reasons: The weightiest first; none where they were not asked for, or there was no time for them.
     """

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from bugflow.ml.contract import Encoder
 from bugflow.mlops.registry.versions import TRIAGE_TYPES, TriageType
@@ -16,6 +17,7 @@ class ServingOptions:
     """How models are served.
 
     Attributes:
+        serves: The versions in use, or those that are tried beside them.
         cache_folder: Where fetched models are kept on this machine.
         open_encoder: Called in the background when the first model needs it.
         find_starter: Returns the folder of a model that comes with the package.
@@ -31,6 +33,7 @@ class ServingOptions:
         quiet: With at most so many reports a second there is time for reasons that need many looks at the text.
     """
 
+    serves: Literal["champions", "challengers"] = "champions"
     cache_folder: Path
     open_encoder: OpenEncoder
     find_starter: FindStarter = lambda _: None

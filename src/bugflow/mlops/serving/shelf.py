@@ -4,20 +4,24 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
 from bugflow import __version__
 from bugflow.core.storage import Storage
+from bugflow.ml.artifacts import ArtifactError
 from bugflow.ml.contract import Encoder
 from bugflow.ml.encoder.errors import NotPreparedError
 from bugflow.ml.encoder.sharing import SharedEncoder
 from bugflow.mlops.registry.fetching import fetch_model
-from bugflow.mlops.registry.store import find_current
-from bugflow.mlops.registry.versions import GLOBAL, ModelVersion, TriageType
+from bugflow.mlops.registry.remembering import forget_model, recall_model, remember_model
+from bugflow.mlops.registry.store import find_challenger, find_current
+from bugflow.mlops.registry.versions import GLOBAL, TriageType
 from bugflow.mlops.serving.loading import ServedModel, load_model
 from bugflow.mlops.serving.opinions import STARTER
 from bugflow.mlops.serving.options import ServingOptions
+from bugflow.mlops.serving.statistics import CacheCounts, Loaded
 
 log = structlog.get_logger()
 
@@ -34,6 +38,8 @@ class Slot:
         served: What is asked now.
         name: Of what is served; none before the first.
         problem: Of the last attempt, as it was logged, so that it is logged once.
+        loaded_at: When it was put into memory, by the shelf's clock.
+        bytes: Of its files.
     """
 
     target: TriageType
@@ -43,6 +49,13 @@ class Slot:
     name: str | None = None
     problem: str | None = None
     look_at: float = 0.0
+    loaded_at: float = 0.0
+    bytes: int = 0
+
+    @property
+    def key(self) -> str:
+        """How the cache's entries are named: model type, then the project's UUID or `global`."""
+        return f"{self.target}_{self.scope}"
 
 
 class Shelf:
@@ -63,6 +76,9 @@ class Shelf:
         self._lock = threading.Lock()
         self._looking = threading.Lock()
         self._slots = {(target, GLOBAL): Slot(target, GLOBAL, clock()) for target in options.targets}
+        self._remembers = options.serves == "champions"
+        self._find_version = find_current if self._remembers else find_challenger
+        self._counts = CacheCounts()
         self._encoder: Encoder | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -88,7 +104,9 @@ class Shelf:
         """Return the model of a scope, else the one for everybody; one that is not loaded yet will be."""
         own = self._ask(target, scope) if scope != GLOBAL else None
         shared = self._slots.get((target, GLOBAL))
-        return own or (shared.served if shared is not None else None)
+        found = own or (shared.served if shared is not None else None)
+        self._counts.add("misses" if found is None else "hits")
+        return found
 
     def _ask(self, target: TriageType, scope: str) -> ServedModel | None:
         slot = self._slots.get((target, scope))
@@ -106,6 +124,19 @@ class Shelf:
         """Return what the shared encoder has done so far, by name; nothing where none is open."""
         encoder = self._encoder
         return encoder.statistics().to_gauges() if isinstance(encoder, SharedEncoder) else {}
+
+    def read_counts(self) -> dict[str, float]:
+        """Return what was asked for and loaded since the process began, by name."""
+        return self._counts.to_gauges()
+
+    def list_loaded(self) -> list[Loaded]:
+        """Return the models in memory, those for all projects first."""
+        now = self._clock()
+        return [
+            Loaded(each.key, each.name, each.bytes, now - each.loaded_at, each.problem)
+            for each in self.list_slots()
+            if each.name is not None
+        ]
 
     def list_slots(self) -> list[Slot]:
         """Return every place, of targets for all projects first."""
@@ -132,6 +163,8 @@ class Shelf:
     def _let_go(self, slot: Slot) -> None:
         with self._lock:
             self._slots.pop((slot.target, slot.scope), None)
+        if slot.served is not None:
+            self._counts.add("evictions")
         log.info("model_let_go", target=slot.target, scope=slot.scope, version=slot.name)
 
     def _look_at(self, slot: Slot) -> None:
@@ -147,6 +180,7 @@ class Shelf:
             log.info("model_waits_for_encoder", target=slot.target, scope=slot.scope, seconds=wait)
         except Exception as error:  # noqa: BLE001 -- The edge to stored models: whatever is wrong, the old one stays.
             wait *= SELDOM
+            self._counts.add("failures")
             self._tell_once(slot, error)
         slot.look_at = self._clock() + wait
 
@@ -164,38 +198,57 @@ class Shelf:
 
     def _bring_up_to_date(self, slot: Slot) -> None:
         try:
-            current = find_current(self._storage, slot.target, slot.scope)
+            current = self._find_version(self._storage, slot.target, slot.scope)
             if current is not None:
                 if slot.name != current.name:
-                    self._put(slot, current.name, self._load(slot.target, current))
+                    folder = fetch_model(self._storage, current, self._options.cache_folder)
+                    self._load(slot, current.name, folder)
+                    if self._remembers:
+                        remember_model(current, self._options.cache_folder)
                 return
         except Exception:
-            if slot.served is None:
-                self._use_starter(slot)
+            if slot.served is None and self._remembers:
+                self._use_last(slot)
             raise
         self._use_starter(slot)
+        if self._remembers:
+            forget_model(slot.target, self._options.cache_folder, slot.scope)
 
-    def _load(self, target: TriageType, version: ModelVersion) -> ServedModel:
-        folder = fetch_model(self._storage, version, self._options.cache_folder)
-        return load_model(folder, target, version=version.name, open_encoder=self._open_encoder)
+    def _use_last(self, slot: Slot) -> None:
+        """Serve what was last in use on this machine, until what should be used can be: else the starter."""
+        last = recall_model(slot.target, self._options.cache_folder, slot.scope)
+        if last is not None:
+            version, folder = last
+            try:
+                self._load(slot, version.name, folder)
+            except ArtifactError as error:
+                log.warning("model_not_loaded", target=slot.target, scope=slot.scope, error=str(error))
+            else:
+                return
+        self._use_starter(slot)
 
     def _use_starter(self, slot: Slot) -> None:
         folder = self._options.find_starter(slot.target) if slot.scope == GLOBAL else None
-        name = None if folder is None else f"{STARTER}/{__version__}"
-        if slot.name == name:
-            return
-        served = None
         if folder is not None:
-            served = load_model(folder, slot.target, version=str(name), open_encoder=self._open_encoder, method=STARTER)
-        self._put(slot, name, served)
+            self._load(slot, f"{STARTER}/{__version__}", folder, method=STARTER)
+        elif slot.name is not None:
+            self._put(slot, None, None)
+
+    def _load(self, slot: Slot, name: str, folder: Path, *, method: str | None = None) -> None:
+        if slot.name != name:
+            served = load_model(folder, slot.target, version=name, open_encoder=self.open_encoder, method=method)
+            slot.bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            self._put(slot, name, served)
+            self._counts.add("loads")
 
     def _put(self, slot: Slot, name: str | None, served: ServedModel | None) -> None:
         before = slot.name
-        slot.served, slot.name = served, name
+        slot.served, slot.name, slot.loaded_at = served, name, self._clock()
         self._on_change(slot.target)
         log.info("model_loaded", target=slot.target, scope=slot.scope, version=name, before=before)
 
-    def _open_encoder(self) -> Encoder:
+    def open_encoder(self) -> Encoder:
+        """Return the one encoder of the process, which is opened where it is not yet."""
         if self._encoder is None:
             self._encoder = self._options.open_encoder()
         return self._encoder

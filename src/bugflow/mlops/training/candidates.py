@@ -1,8 +1,8 @@
 """Making a candidate: the issues as they are now, a model of them, and what it says beside the model in use."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -13,70 +13,34 @@ import polars as pl
 from numpy.typing import NDArray
 
 from bugflow.core.database import Database
-from bugflow.core.storage import Storage
 from bugflow.ml.contract import Encoder, Report
 from bugflow.ml.encoder.errors import NoEncoderError
 from bugflow.ml.triage.backends import MAJORITY
 from bugflow.ml.triage.evaluating import Evaluation
 from bugflow.ml.triage.examples import Target, read_examples
 from bugflow.ml.triage.model import TriageModel
+from bugflow.mlops.datasets.folder import DATA, MANIFEST
 from bugflow.mlops.datasets.gold import GoldDivider, find_or_freeze_gold
 from bugflow.mlops.datasets.preparing import prepare_dataset
 from bugflow.mlops.datasets.publishing import publish_dataset
 from bugflow.mlops.datasets.rows import Options
 from bugflow.mlops.datasets.sources import DATABASE, Source
 from bugflow.mlops.promotion.answers import ask_model, ask_rules
-from bugflow.mlops.promotion.gate import Answers, Demands, Verdict, judge
+from bugflow.mlops.promotion.gate import Answers, Verdict, judge
 from bugflow.mlops.promotion.report import NOBODY
+from bugflow.mlops.registry.errors import ModelNameError
 from bugflow.mlops.registry.fetching import fetch_model
 from bugflow.mlops.registry.store import find_current
-from bugflow.mlops.registry.versions import GLOBAL
+from bugflow.mlops.registry.versions import GLOBAL, TRIAGE_TYPES
 from bugflow.mlops.serving.loading import load_model
 from bugflow.mlops.serving.opinions import KEYWORD, STARTER
 from bugflow.mlops.serving.rules import RULES
-from bugflow.mlops.training.triage import Wishes, train_triage
+from bugflow.mlops.training.contract import Order, Prepared, Surroundings, Tell
+from bugflow.mlops.training.triage import train_triage
 from bugflow.tracker.accounts.actor import build_system_actor
 
 PREPARED, TRAINED = 0.4, 0.8
 """Of all work, for the progress that is told."""
-
-Tell = Callable[[float, str], None]
-"""Called with the share of the work that is done, in [0, 1], and what is done next."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What a training needs beside its wishes.
-
-    Attributes:
-        encoder: None where there is none.
-        find_starter: Returns the folder of a model that comes with the package.
-        cache_folder: Where fetched models are kept on this machine.
-    """
-
-    database: Database
-    storage: Storage
-    encoder: Encoder | None
-    find_starter: Callable[[str], Path | None]
-    cache_folder: Path
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What is to be trained.
-
-    Attributes:
-        scope: For all projects, or the UUID of one.
-        query: Which issues teach, in the language of the search; those of one project where it is for one.
-        now: The moment whose issues are read.
-    """
-
-    target: Target
-    now: datetime
-    scope: str = GLOBAL
-    query: str = ""
-    wishes: Wishes = field(default_factory=Wishes)
-    demands: Demands = field(default_factory=Demands)
 
 
 @dataclass(frozen=True)
@@ -120,7 +84,19 @@ def make_candidate(order: Order, around: Surroundings, *, tell: Tell = lambda _d
     """
     with TemporaryDirectory(prefix="bugflow-training-") as name:
         folder = Path(name) / "data"
-        manifest = prepare_dataset(
+        return learn_field(order, around, folder, prepare_field(order, around, folder, tell=tell), tell=tell)
+
+
+def prepare_field(order: Order, around: Surroundings, folder: Path, *, tell: Tell) -> Prepared:
+    """Write the issues that teach into a folder and keep them in the storage; a folder that is whole is taken as it is.
+
+    Raises:
+        EmptyDatasetError: No issue has a label.
+        TooFewLabelledError: Too few issues have this one.
+        StorageUnavailableError: The storage is full or does not answer.
+    """
+    if not (folder / MANIFEST).is_file():
+        prepare_dataset(
             [Source(DATABASE, "database")],
             folder,
             Options(query=order.query, as_of=order.now),
@@ -129,12 +105,27 @@ def make_candidate(order: Order, around: Surroundings, *, tell: Tell = lambda _d
             choose_divider=partial(choose_gold, order, around.database),
             tell=lambda done, read: tell(done * PREPARED, f"Reading issues: {read:,}"),
         )
-        dataset = publish_dataset(around.storage, folder, scope=order.scope, now=order.now)
-        data = folder / manifest["data"]["file"]
-        evaluation, model = train_triage(
-            order.target, data, order.wishes, encoder=around.encoder, tell=lambda note: tell(PREPARED, note)
-        )
-        items = read_gold(data, order.target)
+    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    labelled = pl.scan_parquet(folder / DATA).select(pl.col(order.target).count()).collect().item()
+    return Prepared(
+        dataset=publish_dataset(around.storage, folder, scope=order.scope, now=order.now),
+        data_hash=manifest["data"]["content_sha256"],
+        n_labelled=int(labelled),
+    )
+
+
+def learn_field(order: Order, around: Surroundings, folder: Path, prepared: Prepared, *, tell: Tell) -> Candidate:
+    """Train a model on a prepared folder and judge it beside the model in use.
+
+    Raises:
+        ExamplesError: Too few labels are frequent enough.
+        NoEncoderError: The model in use needs an encoder, and there is none.
+    """
+    target, data = require_target(order.target), folder / DATA
+    evaluation, model = train_triage(
+        target, data, order.wishes, encoder=around.encoder, tell=lambda note: tell(PREPARED, note)
+    )
+    items = read_gold(data, target)
     tell(TRAINED, "Judging")
     champion, verdict = _judge(order, around, model, evaluation, items)
     tell(1.0, "Done")
@@ -144,9 +135,21 @@ def make_candidate(order: Order, around: Surroundings, *, tell: Tell = lambda _d
         evaluation=evaluation,
         verdict=verdict,
         champion=champion,
-        dataset=dataset,
-        data_hash=manifest["data"]["content_sha256"],
+        dataset=prepared.dataset,
+        data_hash=prepared.data_hash,
     )
+
+
+def require_target(name: str) -> Target:
+    """Return the field of a report that is named so.
+
+    Raises:
+        ModelNameError: There is none.
+    """
+    for known in TRIAGE_TYPES:
+        if known == name:
+            return known
+    raise ModelNameError("field", name, ", ".join(TRIAGE_TYPES))
 
 
 def choose_gold(order: Order, database: Database, frames: Iterable[pl.DataFrame]) -> GoldDivider:
@@ -179,7 +182,7 @@ def _judge(
     majority = next(trial for trial in evaluation.trials if trial.backend == MAJORITY)
     baselines: Mapping[str, Answers | None] = {
         MAJORITY: Answers.always(evaluation.classes[int(majority.said[0])], len(items.labels)),
-        KEYWORD: ask_rules(order.target, items.reports, possible),
+        KEYWORD: ask_rules(model.target, items.reports, possible),
     }
     verdict = judge(
         items.labels,
@@ -207,7 +210,9 @@ def _ask_champion(
         return rules, None
     name = STARTER if current is None else current.name
     try:
-        served = load_model(folder, order.target, version=name, open_encoder=lambda: _require(around.encoder))
+        served = load_model(
+            folder, require_target(order.target), version=name, open_encoder=lambda: _require(around.encoder)
+        )
     except NoEncoderError:
         if current is not None:
             raise

@@ -7,15 +7,15 @@ from tempfile import TemporaryDirectory
 
 from bugflow import __version__
 from bugflow.core.storage import Storage
-from bugflow.ml.artifacts import write_json
 from bugflow.ml.triage.cards import find_trial, write_card
 from bugflow.ml.triage.evaluating import Evaluation
 from bugflow.ml.triage.model import TriageModel
-from bugflow.mlops.promotion.report import DECISION, DECISION_TEXT, describe_verdict, write_report
+from bugflow.mlops.promotion.report import save_decision, summarise
 from bugflow.mlops.registry.choosing import name_next_version
 from bugflow.mlops.registry.store import publish_model
 from bugflow.mlops.registry.versions import GLOBAL, ModelType, ModelVersion
 from bugflow.mlops.training.candidates import Candidate
+from bugflow.mlops.training.contract import Learned
 
 
 def keep_model(
@@ -85,25 +85,40 @@ def keep_triage(
 
 def keep_candidate(storage: Storage, candidate: Candidate) -> ModelVersion:
     """Keep a candidate with the report of its decision, passed or not; it is not used by that."""
-
-    def save(folder: Path) -> None:
-        candidate.model.save(folder)
-        about = {"champion": candidate.champion, "dataset": candidate.dataset}
-        report = write_report(candidate.verdict, field=candidate.order.target, **about)
-        described = describe_verdict(candidate.verdict, data_hash=candidate.data_hash, **about)
-        (folder / DECISION_TEXT).write_text(report, encoding="utf-8")
-        write_json(folder / DECISION, described)
-
     return keep_model(
         storage,
         candidate.model.target,
-        save,
+        lambda folder: save_candidate(candidate, folder),
         now=candidate.order.now,
         metrics=read_metrics(candidate.model, candidate.evaluation),
         seed=candidate.order.wishes.seed,
         card=write_card(candidate.model, candidate.evaluation, source=candidate.dataset),
         scope=candidate.order.scope,
         data_hash=candidate.data_hash,
+    )
+
+
+def save_candidate(candidate: Candidate, folder: Path) -> None:
+    """Write a candidate and the report of its decision into a folder."""
+    candidate.model.save(folder)
+    save_decision(
+        candidate.verdict,
+        folder,
+        field=candidate.order.target,
+        champion=candidate.champion,
+        dataset=candidate.dataset,
+        data_hash=candidate.data_hash,
+    )
+
+
+def describe_candidate(candidate: Candidate) -> Learned:
+    """Return what is to be known of a candidate beside its files."""
+    return Learned(
+        passed=candidate.verdict.passed,
+        says=summarise(candidate.verdict),
+        metrics=read_metrics(candidate.model, candidate.evaluation),
+        card=write_card(candidate.model, candidate.evaluation, source=candidate.dataset),
+        seed=candidate.order.wishes.seed,
     )
 
 

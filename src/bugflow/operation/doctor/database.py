@@ -17,7 +17,15 @@ from bugflow.tracker.accounts.tables import User
 from bugflow.tracker.audit.tables import AuditEntry
 from bugflow.tracker.issues.text_index import count_stale_rows
 
-APPEND_ONLY = ("audit_entries", "corrections", "duplicate_verdicts", "gold_sets", "issue_changes", "model_changes")
+APPEND_ONLY = (
+    "audit_entries",
+    "corrections",
+    "duplicate_verdicts",
+    "feature_switches",
+    "gold_sets",
+    "issue_changes",
+    "model_changes",
+)
 OLDEST_POSTGRESQL = 14
 MOST_SECONDS_APART = 5.0
 

@@ -16,6 +16,7 @@ from bugflow.operation.doctor.database import examine_contents, examine_database
 from bugflow.operation.doctor.encoder import examine_encoder
 from bugflow.operation.doctor.files import examine_attachments, examine_storage
 from bugflow.operation.doctor.findings import Finding, fail, note
+from bugflow.operation.doctor.models import examine_models
 from bugflow.operation.doctor.services import examine_broker, examine_jobs, examine_mail
 from bugflow.operation.doctor.settings import examine_home, examine_program, examine_settings
 from bugflow.operation.doctor.vectors import examine_vectors
@@ -28,12 +29,13 @@ GROUPS = (
     "contents",
     "storage",
     "attachments",
+    "models",
     "broker",
     "jobs",
     "mail",
     "encoder",
 )
-NEED_DATABASE = frozenset({"contents", "attachments", "jobs"})
+NEED_DATABASE = frozenset({"contents", "attachments", "models", "jobs"})
 DATABASE_TIMEOUT_SECONDS = 5.0
 
 
@@ -111,6 +113,7 @@ class Examination:
                 "database": lambda: examine_database(database, deep=self.deep),
                 "contents": lambda: self._examine_contents(database),
                 "attachments": lambda: self._examine_attachments(database),
+                "models": lambda: self._examine_models(database),
                 "jobs": lambda: self._examine_jobs(database),
             }
         return steps
@@ -126,6 +129,11 @@ class Examination:
         with database.snapshot() as session:
             yield from examine_contents(session)
             yield from examine_vectors(session, self.settings)
+
+    def _examine_models(self, database: Database) -> Iterator[Finding]:
+        with database.snapshot() as session:
+            storage = open_storage(self.settings.resolved_storage_url)
+            yield from examine_models(session, storage, deep=self.deep)
 
     def _examine_attachments(self, database: Database) -> Iterator[Finding]:
         with database.snapshot() as session:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bugflow.tracker.accounts.acting import build_actor
+from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.accounts.tables import User
 from bugflow.tracker.issues.clusters import list_duplicate_ids
 from bugflow.tracker.issues.queries import visible_to
@@ -48,14 +49,19 @@ def list_watcher_ids(session: Session, issue: Issue) -> list[int]:
     )
 
 
-def keep_those_who_see(session: Session, subject: Issue | Sprint, user_ids: Iterable[int]) -> set[int]:
-    """Return those of the users who are active and may see it: nobody learns of what they may not see."""
+def keep_those_who_see(session: Session, subject: Issue | Sprint | None, user_ids: Iterable[int]) -> set[int]:
+    """Return those of the users who are active and may see it: nobody learns of what they may not see.
+
+    Without a subject it is about models, which those see who may choose them.
+    """
     users = session.scalars(select(User).where(User.id.in_(set(user_ids)), User.is_active))
     return {user.id for user in users if _sees(session, subject, user)}
 
 
-def _sees(session: Session, subject: Issue | Sprint, user: User) -> bool:
+def _sees(session: Session, subject: Issue | Sprint | None, user: User) -> bool:
     actor = build_actor(user, origin="job")
+    if subject is None:
+        return actor.may(Permission.MANAGE_MODELS)
     if isinstance(subject, Issue):
         seen = select(Issue.id).where(Issue.id == subject.id, visible_to(actor))
     else:

@@ -165,7 +165,8 @@ def _keep_sendable(
         subject = session.get(Issue, row.issue_id) if row.issue_id is not None else None
         about = subject or (session.get(Sprint, row.sprint_id) if row.sprint_id is not None else None)
         wanted = channels.get(row.kind) in {"immediate", "digest"} and user.email is not None and mailer is not None
-        if wanted and about is not None and keep_those_who_see(session, about, [user.id]):
+        is_known = about is not None or (row.issue_id is None and row.sprint_id is None)
+        if wanted and is_known and keep_those_who_see(session, about, [user.id]):
             kept.append(News(row, about))
         else:
             row.mail_state = "dropped"

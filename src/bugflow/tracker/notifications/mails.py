@@ -21,6 +21,7 @@ REASONS = {
     "mention": "you are mentioned",
     "watching": "you follow the issue",
     "in sprint": "you have an issue in the sprint",
+    "looks after models": "you may choose models",
 }
 
 
@@ -52,17 +53,24 @@ class Post:
 
 @dataclass(frozen=True)
 class News:
-    """A notification with what it is about."""
+    """A notification with what it is about; news of models have no subject."""
 
     notification: Notification
-    subject: Issue | Sprint
+    subject: Issue | Sprint | None
 
     @property
     def title(self) -> str:
         """The issue's key and title, or the sprint's name."""
         if isinstance(self.subject, Issue):
             return f"[{self.subject.key}] {self.subject.title}"
-        return f"[{self.subject.name}]"
+        return "[Models]" if self.subject is None else f"[{self.subject.name}]"
+
+    @property
+    def thread(self) -> str:
+        """What news of the same share: the left side of a message id."""
+        if self.subject is None:
+            return "models"
+        return f"{type(self.subject).__name__.lower()}.{self.subject.uuid}"
 
     def link(self, post: Post) -> str:
         """Return the address of the issue, or of the start page."""
@@ -79,7 +87,7 @@ def compose_mail(post: Post, user: User, news: News) -> EmailMessage:
     reason = f"You get this because {REASONS.get(news.notification.reason, 'you asked for it')}."
     message = _compose(post, user, news.title, [news], reason)
     message["Message-ID"] = f"<notification.{news.notification.id}@{post.host}>"
-    root = f"<{type(news.subject).__name__.lower()}.{news.subject.uuid}@{post.host}>"
+    root = f"<{news.thread}@{post.host}>"
     message["In-Reply-To"] = root
     message["References"] = root
     return message

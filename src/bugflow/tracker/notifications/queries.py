@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from bugflow.tracker.accounts.actor import Actor
+from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.issues.queries import visible_to as issue_visible_to
 from bugflow.tracker.issues.tables import Issue
 from bugflow.tracker.notifications.tables import Notification, NotificationPreference
@@ -49,9 +50,11 @@ def _readable_by(viewer: Actor) -> ColumnElement[bool]:
         .where(Sprint.id == Notification.sprint_id, project_visible_to(viewer))
     )
     of_issue = and_(Notification.sprint_id.is_(None), issues.correlate(Notification).exists())
+    may_see_models = true() if viewer.may(Permission.MANAGE_MODELS) else false()
+    of_models = and_(Notification.issue_id.is_(None), Notification.sprint_id.is_(None), may_see_models)
     return and_(
         Notification.user_id == viewer.user_id,
-        or_(of_issue, sprints.correlate(Notification).exists()),
+        or_(of_issue, sprints.correlate(Notification).exists(), of_models),
     )
 
 

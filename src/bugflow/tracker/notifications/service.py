@@ -36,11 +36,11 @@ class Happening:
 
 
 def notify(
-    session: Session, subject: Issue | Sprint, reasons: Mapping[int, str], happening: Happening, *, now: datetime
+    session: Session, subject: Issue | Sprint | None, reasons: Mapping[int, str], happening: Happening, *, now: datetime
 ) -> None:
     """Tell users of something, with the reason why each; not who did it, nor who wants no such news or may not see it.
 
-    A mail wanted at once is announced in the same transaction.
+    A mail wanted at once is announced in the same transaction. News of models have no subject.
     """
     wanted = {user_id for user_id in reasons if user_id != happening.actor_id}
     wanted = keep_those_who_see(session, subject, wanted) - _those_told(session, wanted, happening.event_key)

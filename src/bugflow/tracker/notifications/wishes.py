@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 from bugflow.tracker.notifications.tables import NotificationPreference
 
-Kind = Literal["assigned", "mentioned", "commented", "changed", "sprint"]
+Kind = Literal["assigned", "mentioned", "commented", "changed", "sprint", "models"]
 Channel = Literal["off", "inbox", "digest", "immediate"]
 """Mail comes in addition to the inbox."""
 
@@ -16,6 +16,7 @@ DEFAULT_CHANNELS: dict[Kind, Channel] = {
     "commented": "inbox",
     "changed": "inbox",
     "sprint": "inbox",
+    "models": "immediate",
 }
 
 

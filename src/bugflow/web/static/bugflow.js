@@ -73,6 +73,7 @@ function showWhatIsChosen(event) {
 
 const TYPING_PAUSE_MS = 400;
 const PATIENCE_MS = 20_000;
+const AGAIN_MS = 2_000;
 const COMPARED = new Set(["project", "title", "description", "stack_trace", "issue_type", "component"]);
 
 /** A part of a page, as the server renders it; nothing where there is no answer, and everything works without. */
@@ -94,9 +95,11 @@ function showPart(place, html) {
   place.replaceChildren(part.content);
 }
 
+/** Load a part; one that says it will change is loaded again, as long as it says so. */
 async function loadPart(place) {
   const html = await fetchPart(place.dataset.part);
   if (html !== null) showPart(place, html);
+  if (place.querySelector("[data-again]")) setTimeout(loadPart, AGAIN_MS, place);
 }
 
 /**
