@@ -40,7 +40,10 @@ def begin_training(client: Client, *, seed: int) -> str:
     """Order a training, wait until it has begun, and return its UUID."""
     body = {"task": "severity", "then": "keep", "seed": seed}
     _, answer = client.ask(("POST", "/api/v1/models/trainings", body))
-    training = str(json.loads(answer)["id"])
+    ordered = json.loads(answer)
+    if "id" not in ordered:
+        raise SystemExit(f"The training was refused: {ordered}")
+    training = str(ordered["id"])
     wait(client, training, "started_at", STARTING_SECONDS)
     return training
 

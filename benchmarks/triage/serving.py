@@ -142,6 +142,7 @@ def serve(home: Path, processes: int) -> Iterator[tuple[int, subprocess.Popen[by
         "BUGFLOW_WEB_PROCESSES": str(processes),
         "BUGFLOW_RATE_LIMIT_PER_MINUTE": "10000000",
         "BUGFLOW_LOG_LEVEL": "warning",
+        "BUGFLOW_RETRAINING": "false",
     }
     command = [sys.executable, "-m", "bugflow", "serve", "--port", str(port)]
     process = subprocess.Popen(command, env=environment)  # noqa: S603 -- Our own command.
