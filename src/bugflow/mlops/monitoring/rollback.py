@@ -1,6 +1,5 @@
 """Whether the model in use is worse than when it was judged, so that the one before is to be used again."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from bugflow.core.storage import ObjectNotFoundError, Storage
+from bugflow.core.storage import Storage
 from bugflow.mlops.monitoring.figures import CHAMPION_PART, Share
 from bugflow.mlops.monitoring.words import say_share
 from bugflow.mlops.predictions.tables import Prediction
-from bugflow.mlops.promotion.files import DECISION
+from bugflow.mlops.promotion.decisions import find_decision
 from bugflow.mlops.promotion.gate import CANDIDATE
 from bugflow.mlops.promotion.service import USED
 from bugflow.mlops.promotion.tables import ModelChange
@@ -102,11 +101,9 @@ def list_scopes(session: Session, model_type: ModelType) -> Sequence[str]:
 
 def read_judged_bound(storage: Storage, version: ModelVersion) -> float | None:
     """Return the lower bound of the precision at which a version was judged; none where it was not, or never sure."""
-    try:
-        content = json.loads(b"".join(storage.read(f"{version.prefix}/{DECISION}")))
-        return float(content["figures"][CANDIDATE]["precision_interval"][0])
-    except (ObjectNotFoundError, ValueError, KeyError, TypeError, IndexError):
-        return None
+    decision = find_decision(storage, version)
+    figures = None if decision is None else decision.figures.get(CANDIDATE)
+    return None if figures is None or figures.precision_interval is None else figures.precision_interval[0]
 
 
 def _find_moment(session: Session, version: ModelVersion, *, verbs: Sequence[str] = ()) -> datetime | None:
