@@ -12,7 +12,7 @@ learns from that.
 
 import argparse
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -159,6 +159,17 @@ def poison(office: Office, data: Examples, plan: Plan, encoder: Encoder | None, 
     return {"flipped": count, "failed": failed, "labelled": candidate.evaluation.n_train, **after}
 
 
+def choose_issues(examples: Examples, project: str | None, most: int) -> Examples:
+    """Return the newest issues, of one project where one is named; labels that differ in case are one."""
+    rows = [
+        row for row, report in enumerate(examples.reports) if project is None or report.fields.get("project") == project
+    ]
+    chosen = examples.take(np.array(rows[-most:], dtype=np.int_))
+    spelt: dict[str, str] = {}
+    labels = [spelt.setdefault(label.casefold(), label) for label in chosen.labels]
+    return replace(chosen, labels=tuple(labels))
+
+
 def plot(points: list[dict[str, Any]]) -> str:
     """Return accuracy, coverage and precision against corrections, as SVG."""
     panels = []
@@ -178,6 +189,7 @@ def main() -> None:
     """Simulate, poison, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--project", help="Only the issues of one project.")
     parser.add_argument("--models", type=Path, help="Where the encoder and its vectors are kept; without, by words.")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--issues", type=int, default=3000, help="The newest so many of those with a component.")
@@ -190,8 +202,7 @@ def main() -> None:
     parser.add_argument("--figures", type=Path)
     parser.add_argument("--plot", type=Path)
     chosen = parser.parse_args()
-    examples, _ = read_examples(chosen.data, FIELD)
-    data = examples.take(np.arange(max(0, len(examples) - chosen.issues), len(examples)))
+    data = choose_issues(read_examples(chosen.data, FIELD)[0], chosen.project, chosen.issues)
     encoder = None if chosen.models is None else open_kept_encoder(chosen.models)
     plan = Plan(
         chosen.first, chosen.looked_at, chosen.mistaken, chosen.every, chosen.ahead, Wishes(backend=chosen.backend)

@@ -290,3 +290,10 @@ def test_the_program_does_long_jobs_in_a_process_of_their_own(
     wait_until(lambda: children_of(worker.pid) == [], LONG_SECONDS)
     worker.terminate()
     assert (worker.wait(LONG_SECONDS), ended.returncode) == (0, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Other systems have no class of idle processes.")
+def test_a_process_for_long_jobs_makes_way_for_all_others() -> None:
+    code = "import os; from bugflow.worker import make_way; make_way(); print(os.nice(0), os.sched_getscheduler(0))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)  # noqa: S603 -- Ours.
+    assert said.stdout.split() == ["19", str(os.SCHED_IDLE)]
