@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from bugflow.core.database import Database, open_database
 from bugflow.migrations import upgrade_schema
 from factories.app import Installation, run_installation
+from factories.databases import DatabasePool
 from factories.postgresql import run_postgresql
 from factories.settings import server_url
 
@@ -42,20 +43,30 @@ def template_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.fixture(scope="session")
+def database_pool(template_database: str) -> Iterator[DatabasePool | None]:
+    """PostgreSQL databases that one test after the other is lent; none for SQLite, whose file is copied."""
+    server = server_url()
+    if server is None:
+        yield None
+        return
+    pool = DatabasePool(server, str(make_url(template_database).database))
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
-def database_url(template_database: str, tmp_path: Path) -> Iterator[str]:
+def database_url(template_database: str, database_pool: DatabasePool | None, tmp_path: Path) -> Iterator[str]:
     """The address of a fresh, migrated database."""
     template = make_url(template_database)
-    if template.get_backend_name() == "sqlite":
+    if database_pool is None:
         copy = tmp_path / "bugflow.db"
         shutil.copyfile(str(template.database), copy)
         yield f"sqlite:///{copy}"
         return
-    name = f"bugflow_test_{uuid4().hex}"
-    server = server_url() or ""
-    _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template.database}"')
+    name = database_pool.lend()
     yield template.set(database=name).render_as_string(hide_password=False)
-    _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    database_pool.take_back(name)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from bugflow.assist.duplicates import pages as duplicate_pages
 from bugflow.assist.duplicates import suggestions_api as suggestions
 from bugflow.assist.duplicates.building import build_duplicates
 from bugflow.assist.duplicates.learning_task import DuplicatesTask
+from bugflow.assist.duplicates.settling import settle_said
 from bugflow.assist.intake import api as intake
 from bugflow.assist.intake import pages as prediction_pages
 from bugflow.assist.intake import predictions_api as predictions
@@ -123,7 +124,8 @@ def create_app(settings: Settings) -> FastAPI:
     storage = open_storage(settings.resolved_storage_url)
     models = build_models(settings, storage)
     known = build_duplicates(settings, database, storage, models)
-    prediction_log = PredictionLog(database)
+    prediction_log = PredictionLog(database, settle=settle_said)
+    gauges = ModelGauges(database, storage, WatchOptions.of(settings))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -131,6 +133,7 @@ def create_app(settings: Settings) -> FastAPI:
         known.start()
         prediction_log.start()
         yield
+        gauges.stop()
         prediction_log.stop()
         known.stop()
         models.stop()
@@ -157,7 +160,7 @@ def create_app(settings: Settings) -> FastAPI:
     _include_routers(app)
     install_web(app, NAVIGATION, find_viewer=account_pages.find_viewer)
     if settings.metrics:
-        _measure(app, database)
+        _measure(app, database, gauges)
     describe_api(app)
     app.add_middleware(RequestLogMiddleware)  # Last, so outermost: it answers for what nobody else caught.
     return app
@@ -179,13 +182,12 @@ def _add_helpers(app: FastAPI, settings: Settings) -> None:
     app.state.limiter = RateLimiter(settings.broker_url)
     app.state.sign_in_throttle = SignInThrottle(app.state.limiter, settings.sign_in_attempts)
     app.state.hasher = _build_hasher(settings)
-    app.state.learning_tasks = list_tasks((DuplicatesTask(),))
+    app.state.learning_tasks = list_tasks((DuplicatesTask.of(settings),))
     app.state.watching = WatchOptions.of(settings)
 
 
-def _measure(app: FastAPI, database: Database) -> None:
+def _measure(app: FastAPI, database: Database, gauges: ModelGauges) -> None:
     install_metrics(app, database)
-    gauges = ModelGauges(database, app.state.storage, app.state.watching)
     for each in (app.state.models, app.state.prediction_log, gauges):
         each.observe_with(app.state.metrics)
 
@@ -239,7 +241,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         max_bytes=settings.max_body_bytes,
         max_upload_bytes=settings.max_attachment_bytes + 10_000,
         upload_suffixes=("/attachments",),
-        other_limits={"/imports": settings.max_import_bytes + 1_000_000},
+        other_limits=dict.fromkeys(("/imports", "/models/import"), settings.max_import_bytes + 1_000_000),
         answering=issue_pages.UPLOAD_PATH,
     )
     if settings.cors_origins:

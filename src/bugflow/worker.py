@@ -8,6 +8,7 @@ from bugflow.assist.backtesting import jobs as backtesting
 from bugflow.assist.duplicates import jobs as duplicates
 from bugflow.assist.duplicates.encoding import EncoderOnDemand
 from bugflow.assist.duplicates.learning_task import DuplicatesTask
+from bugflow.assist.duplicates.settling import settle_said
 from bugflow.assist.intake import jobs as intake
 from bugflow.core.database import Database, open_database
 from bugflow.core.jobs.definition import JobRegistry
@@ -63,7 +64,8 @@ def collect_jobs(settings: Settings | None = None, *, mailer: Mailer | None = No
             "encoder": encoder,
             "models": cache(lambda: build_patient_models(used, storage(), encoder)),
             "vector_place": lambda: used.duplicates_vectors,
-            **list_resources(used, storage, others=(DuplicatesTask(),)),
+            **list_resources(used, storage, others=(DuplicatesTask.of(used),)),
+            "settle_predictions": lambda: settle_said,
             "watching": lambda: WatchOptions.of(used),
             "settings": lambda: used,
         },

@@ -77,6 +77,15 @@ def test_with_too_little_to_learn_from_it_says_how_much_is_needed(
     assert workplace.project.key == "B"
 
 
+def test_what_cannot_be_learned_on_this_machine_is_refused_before_it_is_ordered(
+    workplace: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_command("models", "train", "duplicates", monkeypatch=monkeypatch) == 4
+    assert "Without an encoder the ranking of duplicates cannot be taught." in " ".join(capsys.readouterr().err.split())
+    assert json.loads(run(capsys, monkeypatch, "trainings", "--json")) == []
+    assert workplace.project.key == "B"
+
+
 def test_what_failed_is_promoted_for_a_reason_and_rolled_back_with_one_command(
     workplace: Workplace, database: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

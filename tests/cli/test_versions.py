@@ -1,4 +1,4 @@
-"""`bugflow models compare`, `export` and `clean`, and `--project`, as a person and as a program use them."""
+"""`bugflow models compare`, `export`, `import` and `clean`, and `--project`, as a person and as a program use them."""
 
 import io
 import json
@@ -9,9 +9,10 @@ import pytest
 
 from bugflow.core.database import Database
 from bugflow.core.storage import Storage, open_storage
-from bugflow.mlops.registry.store import find_current, set_current
+from bugflow.mlops.registry.store import find_current, list_versions, set_current
 from bugflow.mlops.registry.versions import ModelVersion
 from factories.commands import run_command
+from factories.packs import pack_files
 from factories.versions import NOW, decide, publish_judged
 from factories.workplace import Workplace, build_workplace
 
@@ -69,6 +70,29 @@ def test_a_version_is_taken_out_whole_and_never_over_a_file_that_is_there(
     other = tmp_path / "other.zip"
     assert "not what was" in run(capsys, monkeypatch, "export", "severity", "1.1.0", "--out", str(other), code=2)
     assert [path.name for path in tmp_path.glob("*other*")] == []
+
+
+def test_a_version_is_taken_in_under_its_own_number_or_another_one(
+    storage: Storage,
+    workplace: Workplace,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "brought.zip"
+    file.write_bytes(pack_files(moment="20260228_000000").getvalue())
+    assert "under another number" in run(capsys, monkeypatch, "import", str(file), code=4)
+    told = json.loads(run(capsys, monkeypatch, "import", str(file), "--as", "2.0.0", "--json"))
+    assert told == {"version": "severity/2.0.0/20260228_000000", "new": True}
+    said = run(capsys, monkeypatch, "import", str(file), "--as", "2.0.0")
+    assert said.startswith("severity/2.0.0/20260228_000000 was there already.")
+    own = ("import", str(file), "--project", workplace.project.key)
+    assert f"severity/{workplace.project.uuid}/1.0.0/20260228_000000 is there now." in run(capsys, monkeypatch, *own)
+    assert find_current(storage, "severity") is None
+    assert [each.version for each in list_versions(storage, "severity")] == ["2.0.0", "1.1.0", "1.0.0"]
+    file.write_bytes(b"PK")
+    assert "no ZIP file" in run(capsys, monkeypatch, "import", str(file), code=2)
+    assert "cannot be read" in run(capsys, monkeypatch, "import", str(tmp_path / "none.zip"), code=2)
 
 
 def test_what_was_broken_off_is_removed_and_the_alias_put_back(

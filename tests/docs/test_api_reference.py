@@ -8,6 +8,7 @@ import pytest
 
 from bugflow.core.http.openapi import iterate_operations
 from factories.app import PASSWORD, Installation
+from factories.packs import pack_files
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference/api.md"
 ROW = re.compile(r"^\| `(?P<method>[A-Z]+) (?P<path>\S+)` \| (?P<who>[^|]+) \| (?P<what>[^|]+) \|$", re.MULTILINE)
@@ -66,6 +67,7 @@ BODIES: dict[str, dict[str, Any]] = {
 FORMS: dict[str, dict[str, Any]] = {
     "POST /api/v1/issues/{issue}/attachments": {"files": {"file": ("b.txt", b"x")}},
     "POST /api/v1/imports": {"data": {"source": "github"}, "files": {"files": ("a.json", b"[]")}},
+    "POST /api/v1/models/import": {"files": {"file": ("model.zip", pack_files().getvalue())}},
     "GET /api/v1/models/{model_type}/compare": {"params": {"a": "1.0.0", "b": "1.1.0"}},
 }
 

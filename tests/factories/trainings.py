@@ -52,6 +52,9 @@ class FragileTask:
     def least_labelled(self) -> int:
         return self._task.least_labelled
 
+    def find_obstacle(self) -> str | None:
+        return self._task.find_obstacle()
+
     def prepare(self, order: Order, around: Surroundings, folder: Path, *, tell: Tell) -> Prepared:
         self._pass("before preparing")
         prepared = self._task.prepare(order, around, folder, tell=tell)

@@ -36,6 +36,7 @@ class Watchtower:
         model_type: ModelType = "severity",
         classes: tuple[str, ...] = ("low", "medium", "high", "critical"),
         judged: tuple[float, float] | None = (0.9, 0.98),
+        judged_as: str = "precision_interval",
         scope: str = "global",
     ) -> ModelVersion:
         """Publish a version that knows some labels and was judged, or not."""
@@ -43,7 +44,7 @@ class Watchtower:
         (folder / "members/linear").mkdir(parents=True)
         write_json(folder / "members/linear/classifier.json", {"classes": list(classes)})
         if judged is not None:
-            write_json(folder / DECISION, {"passed": True, "figures": {"candidate": {"precision_interval": judged}}})
+            write_json(folder / DECISION, {"passed": True, "figures": {"candidate": {judged_as: judged}}})
         return publish_model(self.storage, folder, model_type=model_type, version=number, now=START, scope=scope)
 
     def use(self, version: ModelVersion | None, *, at: datetime = START, **options: Any) -> None:  # noqa: ANN401 -- Any option.

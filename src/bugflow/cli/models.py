@@ -11,7 +11,16 @@ from rich.table import Table
 from bugflow.cli.context import AsJson, console, load_settings, print_json, use_database
 from bugflow.cli.monitoring import monitor_model, show_alarms, show_switches, switch_model
 from bugflow.cli.trainings import app as trainings
-from bugflow.cli.versions import Project, Type, Version, clean_models, compare_models, export_model, find_scope
+from bugflow.cli.versions import (
+    Project,
+    Type,
+    Version,
+    clean_models,
+    compare_models,
+    export_model,
+    find_scope,
+    import_model,
+)
 from bugflow.core.clock import utc_now
 from bugflow.core.storage import Storage, open_storage
 from bugflow.mlops.promotion.service import list_changes, roll_back, use_model
@@ -120,6 +129,7 @@ def show_history(model_type: Type, *, project: Project = None, as_json: AsJson =
 
 app.command("compare")(compare_models)
 app.command("export")(export_model)
+app.command("import")(import_model)
 app.command("clean")(clean_models)
 app.command("monitor")(monitor_model)
 app.command("alarms")(show_alarms)

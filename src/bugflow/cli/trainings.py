@@ -32,7 +32,7 @@ from bugflow.mlops.training.building import build_means
 from bugflow.mlops.training.jobs import ask_for_training, run_training
 from bugflow.mlops.training.queries import get_training, list_trainings
 from bugflow.mlops.training.running import AT_ONCE, KEEP, KEPT, STAGES, USED, TrainingMeans
-from bugflow.mlops.training.service import PERSON, choose_issues
+from bugflow.mlops.training.service import PERSON, choose_issues, require_ready
 from bugflow.mlops.training.tables import Training
 from bugflow.tracker.accounts.actor import build_system_actor
 
@@ -80,6 +80,8 @@ def train_model(  # noqa: PLR0913 -- A command has as many options as it has.
     settings, kind = load_settings(), require_type(model_type)
     storage = open_storage(settings.resolved_storage_url)
     then = STAGES if trial else AT_ONCE if use else KEEP
+    means = build_means(settings, storage, others=(DuplicatesTask.of(settings),))
+    require_ready(means.tasks[kind])
     options = {"backend": backend, "least": least, "seed": seed, "then": then}
     with use_database(settings) as database, errors.status("Waiting") as status:
         with database.transaction() as session:
@@ -96,7 +98,6 @@ def train_model(  # noqa: PLR0913 -- A command has as many options as it has.
                 options=options,
             )
             uuid, run_uuid = training.uuid, training.run_uuid
-        means = build_means(settings, storage, others=(DuplicatesTask(),))
         _carry_out(database, replace(means, find_encoder=find_encoder), settings, uuid, status)
         with database.snapshot() as session:
             found = get_training(session, uuid)

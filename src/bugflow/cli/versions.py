@@ -1,6 +1,7 @@
-"""Commands for versions of models: comparing two, taking one out, removing what was never finished."""
+"""Commands for versions of models: comparing two, taking one out or in, removing what was never finished."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -15,6 +16,7 @@ from bugflow.core.clock import utc_now
 from bugflow.core.settings import Settings
 from bugflow.core.storage import open_storage
 from bugflow.mlops.promotion.comparing import Comparison, FigurePair, Side, compare_versions
+from bugflow.mlops.promotion.importing import import_version
 from bugflow.mlops.promotion.ledger import Mended, mend_aliases
 from bugflow.mlops.promotion.standing import choose_scope
 from bugflow.mlops.registry.choosing import get_version
@@ -27,6 +29,7 @@ from bugflow.mlops.registry.cleaning import (
 from bugflow.mlops.registry.packing import pack_version
 from bugflow.mlops.registry.versions import GLOBAL
 from bugflow.tracker.accounts.actor import build_system_actor
+from bugflow.tracker.imports.errors import UnreadableFileError
 
 Type = Annotated[
     str, typer.Argument(metavar="TYPE", help="What it finds: severity, team, component, priority or duplicates.")
@@ -118,6 +121,49 @@ def export_model(
 
     write_whole_file(out, write)
     console.print(f"{found.name} is written to {out}.", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def open_given(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that was named.
+
+    Raises:
+        UnreadableFileError: It cannot be read.
+    """
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise UnreadableFileError(path, error.strerror or str(error)) from error
+    with stream:
+        yield stream
+
+
+def import_model(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `bugflow models export` wrote.")],
+    *,
+    project: Project = None,
+    number: Annotated[str | None, typer.Option("--as", metavar="VERSION", help="Its number here, not its own.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take in a version that another installation exported, all of it verified; what is in use stays in use."""
+    settings = load_settings()
+    storage, work_folder = open_storage(settings.resolved_storage_url), settings.models_folder / "fetched"
+    with open_given(file) as source, use_database(settings) as database:
+        found = import_version(
+            database,
+            storage,
+            source,
+            actor=build_system_actor("cli"),
+            now=utc_now(),
+            work_folder=work_folder,
+            project=project,
+            number=number,
+        )
+    if as_json:
+        print_json({"version": found.version.name, "new": found.is_new})
+        return
+    verb = "is there now" if found.is_new else "was there already"
+    console.print(f"{found.version.name} {verb}. To use it: `bugflow models promote`.", highlight=False, soft_wrap=True)
 
 
 def clean_models(

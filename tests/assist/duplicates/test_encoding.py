@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bugflow.assist.duplicates.encoding import AGAIN_SECONDS, EncoderOnDemand
+from bugflow.assist.duplicates.encoding import AGAIN_SECONDS, EncoderOnDemand, EncoderSight
 from bugflow.cli.duplicates import app
 from bugflow.core.database import Database
 from bugflow.core.storage import open_storage
@@ -54,6 +54,25 @@ def test_an_encoder_that_is_not_prepared_yet_is_tried_again_later_and_then_kept(
     first = asked.find()
     assert first is not None
     assert asked.find() is first
+
+
+def test_an_encoder_is_in_sight_where_it_is_prepared_or_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, now = tmp_path / "weights", [0.0]
+    settings = build_settings(tmp_path / "home", encoder=str(weights))
+    sight = EncoderSight(settings, clock=lambda: now[0])
+    assert not sight.is_there()
+    write_weights(weights)
+    assert not sight.is_there()
+    now[0] += AGAIN_SECONDS
+    assert sight.is_there()
+    monkeypatch.setattr("bugflow.ml.encoder.preparation.LIBRARIES", ("no_such_library",))
+    now[0] += AGAIN_SECONDS
+    assert not sight.is_there()
+    monkeypatch.undo()
+    prepare_encoder(settings.models_folder, find_weights(str(weights)))
+    monkeypatch.setattr("bugflow.ml.encoder.preparation.LIBRARIES", ("no_such_library",))
+    now[0] += AGAIN_SECONDS
+    assert sight.is_there()
 
 
 def test_the_encoder_of_the_predictions_is_borrowed_and_none_is_opened(tmp_path: Path) -> None:

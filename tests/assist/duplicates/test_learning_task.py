@@ -10,9 +10,14 @@ import polars as pl
 import pytest
 from sqlalchemy import select
 
-from bugflow.assist.duplicates.errors import NoEncoderToTeachError, NotForSomeError, TooLittleToLearnError
+from bugflow.assist.duplicates.errors import (
+    WITHOUT_ENCODER,
+    NoEncoderToTeachError,
+    NotForSomeError,
+    TooLittleToLearnError,
+)
 from bugflow.assist.duplicates.learning_task import LEAST_KNOWN, DuplicatesTask
-from bugflow.assist.duplicates.rankers import find_ranker
+from bugflow.assist.duplicates.rankers import find_tried_ranker
 from bugflow.assist.duplicates.service import merge_issues, reject_pair, unmerge_issues, withdraw_rejection
 from bugflow.assist.duplicates.teaching import build_teaching, list_items, open_champion, read_material
 from bugflow.core.database import Database
@@ -23,7 +28,7 @@ from bugflow.ml.duplicates.ranker import DESCRIPTION, Ranker
 from bugflow.ml.duplicates.starter import FOLDER
 from bugflow.mlops.datasets.folder import DATA, MANIFEST
 from bugflow.mlops.datasets.tables import GoldSet
-from bugflow.mlops.registry.store import find_current, get_manifest, publish_model, set_current
+from bugflow.mlops.registry.store import find_challenger, find_current, get_manifest, publish_model, set_current
 from bugflow.mlops.registry.versions import GLOBAL
 from bugflow.mlops.tasks import list_tasks
 from bugflow.mlops.training.contract import Order, Prepared, Surroundings
@@ -36,6 +41,8 @@ from bugflow.mlops.training.triggers import CORRECTIONS, Habits
 from bugflow.tracker.accounts.actor import build_system_actor
 from bugflow.tracker.issues.tables import Issue
 from bugflow.worker import collect_jobs
+from factories.app import run_installation
+from factories.browser import Browser
 from factories.encoders import BagEncoder
 from factories.trackers import report_tracker
 from factories.trainings import FragileTask, Killed, build_means
@@ -83,7 +90,7 @@ class NotingEncoder(BagEncoder):
         return super().encode(texts)
 
 
-def test_it_is_learned_as_every_other_task_also_after_a_kill_and_used_once_it_has_passed(
+def test_it_is_learned_as_every_other_task_also_after_a_kill_and_tried_once_it_has_passed(
     database: Database, workplace: Workplace, storage: Storage, tmp_path: Path
 ) -> None:
     task = FragileTask("prepared", task=DuplicatesTask())
@@ -104,8 +111,9 @@ def test_it_is_learned_as_every_other_task_also_after_a_kill_and_used_once_it_ha
     carry_out(database, number, means)
     with database.snapshot() as session:
         training = session.get_one(Training, number)
-    assert (training.state, training.then, training.error) == ("succeeded", "used", None)
-    current = find_current(storage, "duplicates")
+    assert (training.state, training.then, training.error) == ("succeeded", "shadow", None)
+    assert find_current(storage, "duplicates") is None
+    current = find_challenger(storage, "duplicates")
     assert current is not None
     assert current.name == training.version
     manifest = get_manifest(storage, current)
@@ -118,7 +126,7 @@ def test_it_is_learned_as_every_other_task_also_after_a_kill_and_used_once_it_ha
     decision = json.loads(b"".join(storage.read(f"{current.prefix}/decision.json")))
     assert (decision["passed"], decision["champion"]) == (True, "starter")
     assert set(decision["figures"]) == {"candidate", "champion", "bm25"}
-    place = find_ranker(storage, means.models_folder / "fetched")
+    place = find_tried_ranker(storage, means.models_folder / "fetched")
     assert place is not None
     assert Ranker.load(place.folder).ranking.num_trees() > Ranker.load(FOLDER).ranking.num_trees()
 
@@ -254,6 +262,42 @@ def test_what_people_say_of_pairs_starts_a_training(database: Database, workplac
         training = find_open(session, "duplicates")
     assert training is not None
     assert training.trigger == CORRECTIONS
+
+
+def test_without_an_encoder_nothing_is_ordered_by_itself(database: Database, workplace: Workplace) -> None:
+    sighted = [False]
+    task = DuplicatesTask(lambda: sighted[0])
+    assert workplace.project.key == "B"
+    assert task.find_obstacle() == WITHOUT_ENCODER
+    for is_there, state in ((False, None), (True, "queued")):
+        sighted[0] = is_there
+        with database.transaction() as session:
+            order_due(session, list_tasks([task]), Habits(), now=workplace.tick(), is_weekly=True)
+            training = find_open(session, "duplicates")
+            assert (training and training.state) == state
+    assert task.find_obstacle() is None
+
+
+@pytest.mark.parametrize("broker", ["", "redis://127.0.0.1:1/0"])
+def test_what_cannot_be_learned_is_refused_where_no_worker_elsewhere_could_learn_it(
+    database_url: str, tmp_path: Path, broker: str
+) -> None:
+    path, ask, form = "/api/v1/models/trainings", {"task": "duplicates"}, 'action="/models/duplicates/train"'
+    with run_installation(database_url, tmp_path / "home", encoder="nobody/has-this", broker_url=broker) as running:
+        browser = Browser(running, "project_manager")
+        for page in ("/models", "/models/duplicates"):
+            told = " ".join(browser.get(page).text.split())
+            assert WITHOUT_ENCODER.split(".", maxsplit=1)[0] in told
+            assert ("a worker on another one may have what is missing here" in told) == bool(broker)
+            assert (form in told) == bool(broker)
+        assert "Without an encoder" not in browser.get("/models/severity").text
+        running.refuse("developer", "POST", path, 403, json=ask)
+        if broker:
+            assert running.call("project_manager", "POST", path, json=ask)["state"] == "queued"
+        else:
+            assert running.refuse("project_manager", "POST", path, 409, json=ask)["detail"] == WITHOUT_ENCODER
+            assert browser.submit("/models/duplicates/train").status_code == 409
+        assert running.call("project_manager", "POST", path, json={"task": "severity"})["task"] == "severity"
 
 
 def test_the_worker_trains_it() -> None:

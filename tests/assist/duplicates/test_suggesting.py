@@ -7,31 +7,19 @@ import lightgbm
 import numpy as np
 import pytest
 
-from bugflow.assist.duplicates.hosting import DuplicateHost, HostingOptions
 from bugflow.assist.duplicates.profiling import profile_backlog
 from bugflow.core.errors import UnavailableError
 from bugflow.ml.contract import Encoder
-from bugflow.ml.duplicates.features import list_features
-from bugflow.ml.duplicates.ranker import JUDGED, Ranker, show_best
+from bugflow.ml.duplicates.ranker import Ranker
 from factories.app import Installation
 from factories.browser import Browser
+from factories.duplicates import host_issues, load_ranker, train_ranker
 from factories.encoders import BagEncoder, HashEncoder
 
 ISSUES, PREVIEW = "/api/v1/issues", "/api/v1/duplicates/preview"
 CRASH = "Exporting the quarterly spreadsheet crashes with zlib underflow"
 AGAIN = "Quarterly spreadsheet export: zlib underflow crash"
 TRACE = 'Traceback (most recent call last):\n  File "shop/export.py", line {}, in write_sheet\nZlibError: underflow'
-
-
-def host(installation: Installation, encoder: Encoder | None = None, **options: Any) -> DuplicateHost:  # noqa: ANN401 -- Any option.
-    """Give the application issues in memory that are looked at anew each time, without a thread."""
-    made = DuplicateHost(
-        installation.database, HostingOptions(**({"refresh_seconds": 0} | options)), find_encoder=lambda: encoder
-    )
-    made.load()
-    installation.client.app.state.duplicates.stop()  # type: ignore[attr-defined]
-    installation.client.app.state.duplicates = made  # type: ignore[attr-defined]
-    return made
 
 
 def failing() -> HashEncoder:
@@ -42,7 +30,7 @@ def failing() -> HashEncoder:
 
 @pytest.fixture
 def site(installation: Installation) -> Installation:
-    host(installation)
+    host_issues(installation)
     for number in range(8):
         report(installation, f"Something else number {number} about menus")
     return installation
@@ -70,24 +58,9 @@ def merge(installation: Installation, source: str, target: str) -> None:
     installation.call("project_manager", "POST", f"{ISSUES}/{source}/merge", json={"into": target})
 
 
-def train(*, lowest: float = 0.2) -> Ranker:
-    """Return a ranker for which reports that share much of their words are the same bug."""
-    generator = np.random.default_rng(3)
-    names = list_features()
-    features = generator.random((600, len(names))).astype(np.float32)
-    right = (features[:, names.index("shared")] > lowest).astype(int)
-    options = {"verbose": -1, "num_threads": 1, "seed": 1, "min_data_in_leaf": 20}
-    data = lightgbm.Dataset(features, right, group=[20] * 30)
-    ranking = lightgbm.train({**options, "objective": "lambdarank", "label_gain": [0, 1]}, data, 20)
-    in_order = np.arange(JUDGED)
-    shown = [show_best(each, generator.random(JUDGED), in_order) for each in np.split(features, 600 // JUDGED)]
-    judging = lightgbm.train({**options, "objective": "binary"}, lightgbm.Dataset(np.concatenate(shown), right), 40)
-    return Ranker(ranking, judging, threshold=0.8)
-
-
 @pytest.fixture(scope="module")
 def ranker() -> Ranker:
-    return train()
+    return train_ranker()
 
 
 def test_a_new_report_is_found_by_the_next_preview(site: Installation) -> None:
@@ -145,7 +118,7 @@ def test_what_becomes_restricted_disappears_at_once(site: Installation) -> None:
 
 def test_what_is_restricted_before_memory_knows_is_left_out_by_the_database(site: Installation) -> None:
     key = report(site, CRASH, "project_manager")
-    host(site, refresh_seconds=3600)
+    host_issues(site, refresh_seconds=3600)
     assert keys(preview(site)) == [key]
     site.call("project_manager", "PATCH", f"{ISSUES}/{key}", json={"restricted": True})
     assert preview(site)["suggestions"] == []
@@ -237,15 +210,15 @@ def test_with_a_ranking_each_suggestion_has_its_probability_and_unsure_ones_are_
 ) -> None:
     key = report(site, CRASH)
     profile_backlog(site.database, HashEncoder())
-    made = host(site, HashEncoder())
-    made.rankers.full = ranker
+    made = host_issues(site, HashEncoder())
+    made.rankers.full = load_ranker(ranker)
     [found, *others] = preview(site, CRASH)["suggestions"]
     assert found["key"] == key
     assert 0.01 <= found["probability"] <= 1
     assert found["flagged"] == (found["probability"] >= 0.8)
     assert all(0.01 <= each["probability"] <= found["probability"] for each in others)
-    strict = host(site, HashEncoder(), least_probability=1.0)
-    strict.rankers.full = ranker
+    strict = host_issues(site, HashEncoder(), least_probability=1.0)
+    strict.rankers.full = load_ranker(ranker)
     assert preview(site, CRASH)["suggestions"] == []
 
 
@@ -253,11 +226,11 @@ def test_without_vectors_only_a_ranking_that_has_learned_without_them_is_asked(
     site: Installation, ranker: Ranker
 ) -> None:
     key = report(site, CRASH)
-    made = host(site, least_probability=0.0)
-    made.rankers.full = ranker
+    made = host_issues(site, least_probability=0.0)
+    made.rankers.full = load_ranker(ranker)
     [found] = preview(site)["suggestions"]
     assert (found["key"], found["probability"]) == (key, None)
-    made.rankers.by_words = ranker
+    made.rankers.by_words = load_ranker(ranker)
     [found, *_] = preview(site)["suggestions"]
     assert found["key"] == key
     assert 0 < found["probability"] < 1
@@ -265,23 +238,23 @@ def test_without_vectors_only_a_ranking_that_has_learned_without_them_is_asked(
 
 def test_while_most_issues_have_no_vectors_the_ranking_by_words_is_asked(site: Installation, ranker: Ranker) -> None:
     report(site, CRASH)
-    made = host(site, HashEncoder(), least_probability=0.0)
-    made.rankers.full = ranker
+    made = host_issues(site, HashEncoder(), least_probability=0.0)
+    made.rankers.full = load_ranker(ranker)
     assert [each["probability"] for each in preview(site)["suggestions"]] == [None]
-    made.rankers.by_words = ranker
+    made.rankers.by_words = load_ranker(ranker)
     assert all(each["probability"] is not None for each in preview(site)["suggestions"])
 
 
 def test_a_ranking_that_fails_leaves_the_order_of_the_search(site: Installation, ranker: Ranker) -> None:
     key = report(site, CRASH)
     profile_backlog(site.database, HashEncoder())
-    made = host(site, HashEncoder())
+    made = host_issues(site, HashEncoder())
     narrow = lightgbm.train(
         {"objective": "binary", "verbose": -1},
         lightgbm.Dataset(np.random.default_rng(0).random((50, 2)), [0, 1] * 25),
         1,
     )
-    made.rankers.full = Ranker(narrow, ranker.judging)
+    made.rankers.full = load_ranker(Ranker(narrow, ranker.judging))
     [found, *_] = preview(site)["suggestions"]
     assert (found["key"], found["probability"]) == (key, None)
 
@@ -345,7 +318,7 @@ def test_with_whatever_encoder_the_words_are_found_and_the_answer_says_whether_m
 ) -> None:
     key = report(site, CRASH)
     encoder = build()
-    host(site, encoder)
+    host_issues(site, encoder)
     answer = preview(site)
     assert key in keys(answer)
     if encoder is None or getattr(encoder, "failure", None) is not None:

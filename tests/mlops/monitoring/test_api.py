@@ -1,18 +1,14 @@
 """Monitoring over HTTP, and what Prometheus is told."""
 
-from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import pytest
 
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
-from bugflow.core.storage import Storage
-from bugflow.mlops.monitoring.gauges import COSTLY_SECONDS, FRESH_SECONDS, ModelGauges
-from bugflow.mlops.monitoring.options import WatchOptions
 from factories.app import Installation
 from factories.predictions import note_predictions
-from factories.watchtower import Watchtower
+from factories.runners import wait_until
 
 PATH = "/api/v1/models/severity/monitoring"
 
@@ -68,6 +64,7 @@ def test_alarms_are_read_by_those_who_may_choose_models(installation: Installati
 def test_prometheus_reads_what_models_do(installation: Installation) -> None:
     predict(installation.database, 27, outcome="right")
     predict(installation.database, 3, outcome="wrong")
+    wait_until(lambda: "bugflow_model_info{" in installation.client.get("/metrics").text)
     text = installation.client.get("/metrics").text
     for line in (
         'bugflow_model_coverage{model="severity"} 1.0',
@@ -78,46 +75,3 @@ def test_prometheus_reads_what_models_do(installation: Installation) -> None:
         "# TYPE bugflow_corrections gauge",
     ):
         assert line in text
-
-
-class Reader:
-    """Asks for gauges as Prometheus does."""
-
-    def __init__(self, tower: Watchtower, storage: Storage) -> None:
-        self.now = 0.0
-        self.readers: dict[str, Callable[[], Mapping[str, float]]] = {}
-        gauges = ModelGauges(tower.database, storage, WatchOptions(), clock=lambda: self.now)
-        gauges.observe_with(self)
-
-    def watch(self, name: str, description: str, *, label: str, read: Callable[[], Mapping[str, float]]) -> None:
-        assert description
-        assert label
-        self.readers[name] = read
-
-    def read(self, name: str) -> dict[str, float]:
-        return dict(self.readers[name]())
-
-
-def test_figures_are_remembered_for_a_minute_and_alarms_for_ten(tower: Watchtower) -> None:
-    reader = Reader(tower, tower.storage)
-    assert reader.read("bugflow_model_precision") == {}
-    assert reader.read("bugflow_model_alarms") == {}
-    tower.predict(30, at=utc_now() - timedelta(hours=1), outcome="wrong")
-    reader.now = FRESH_SECONDS - 1
-    assert reader.read("bugflow_model_precision") == {}
-    reader.now = FRESH_SECONDS
-    assert reader.read("bugflow_model_precision") == {"severity": 0.0}
-    assert reader.read("bugflow_model_alarms") == {}
-    reader.now = COSTLY_SECONDS
-    assert reader.read("bugflow_model_alarms") == {"precision": 1.0}
-
-
-def test_gauges_that_cannot_be_read_are_left_out_and_read_again(tower: Watchtower) -> None:
-    version = tower.publish("1.0.0")
-    tower.damage("severity")
-    reader = Reader(tower, tower.storage)
-    assert reader.read("bugflow_model_info") == {}
-    tower.storage.delete("ml_models/severity/champion.json")
-    tower.use(version)
-    reader.now = FRESH_SECONDS
-    assert reader.read("bugflow_model_info")[version.name] == 1.0

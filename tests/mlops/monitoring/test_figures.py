@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from bugflow.mlops.monitoring.figures import NO_TEAM, Scope, Share, measure
+from bugflow.mlops.monitoring.figures import NO_TEAM, Scope, Share, count_cells, measure
 from bugflow.mlops.monitoring.words import say_share, say_worth
 from bugflow.tracker.accounts.actor import build_system_actor
 from bugflow.tracker.accounts.roles import Role
@@ -51,6 +51,23 @@ def test_the_figures_are_those_that_one_counts_by_hand(session: Session, workpla
     assert "fills in 50.0 rightly and 12.5 wrongly" in say_worth(figures)
     assert "+28.1 right answers" in say_worth(figures)
     assert say_share(figures.precision, "") == "8 of 10 (80.0%, 95 % interval 49.0% to 94.3%)"
+
+
+def test_duplicates_are_counted_without_labels_of_which_each_is_another_issue(
+    session: Session, workplace: Workplace
+) -> None:
+    for number in range(6):
+        outcome = "right" if number else "wrong"
+        note_predictions(
+            session, workplace.project.id, at=YESTERDAY, field="duplicates", label=f"B-{number}", outcome=outcome
+        )
+    window = Scope.of_days("duplicates", 30, now=NOW)
+    assert {(cell.outcome, cell.count, cell.label) for cell in count_cells(session, window)} == {
+        ("right", 5, None),
+        ("wrong", 1, None),
+    }
+    found = measure(session, window)
+    assert (found.by_label, found.overall.precision.count, found.overall.precision.total) == ({}, 5, 6)
 
 
 def test_precision_is_told_by_the_label_that_was_said_and_by_the_team_of_the_issue(

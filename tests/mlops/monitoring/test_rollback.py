@@ -196,6 +196,23 @@ def test_a_damaged_version_keeps_no_other_from_being_watched(
     assert current(tower.storage) == "1.0.0"
 
 
+def test_a_ranking_of_duplicates_is_held_to_the_precision_of_its_flag(tower: Watchtower) -> None:
+    for number in ("1.0.0", "1.1.0"):
+        tower.use(tower.publish(number, model_type="duplicates", judged_as="flag_precision_interval"))
+    name = find_current(tower.storage, "duplicates")
+    assert name is not None
+    facts = {"field": "duplicates", "model_version": name.name, "method": "ranking"}
+    tower.predict(16, at=LATER, outcome="right", **facts)
+    tower.predict(14, at=LATER, outcome="wrong", **facts)
+    with tower.database.snapshot() as session:
+        found = should_roll_back(session, tower.storage, "duplicates", precision=0.1)
+    assert (found.promised, found.is_worse, found.roll_back) == (0.9, True, True)
+    watch_models(tower.database, tower.storage, OPTIONS)
+    back = find_current(tower.storage, "duplicates")
+    assert back is not None
+    assert back.version == "1.0.0"
+
+
 def test_a_projects_own_model_is_watched_by_itself(tower: Watchtower) -> None:
     scope = str(tower.workplace.project.uuid)
     first, second = tower.publish("1.0.0", scope=scope), tower.publish("1.1.0", scope=scope)

@@ -1,5 +1,6 @@
 """From issues of the database to a candidate that was judged beside the model in use."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,12 +16,15 @@ from bugflow.core.storage import open_storage
 from bugflow.ml.triage.starter import find_starter
 from bugflow.mlops.datasets.errors import TooFewLabelledError
 from bugflow.mlops.datasets.tables import GoldSet
+from bugflow.mlops.datasets.writing import TORN
 from bugflow.mlops.promotion.gate import CANDIDATE, CHAMPION
 from bugflow.mlops.registry.store import set_current
-from bugflow.mlops.training.candidates import Candidate, make_candidate
+from bugflow.mlops.training.candidates import Candidate, make_candidate, prepare_field
 from bugflow.mlops.training.contract import Order, Surroundings
 from bugflow.mlops.training.keeping import keep_triage
 from bugflow.mlops.training.triage import Wishes
+from bugflow.tracker.issues.duplicates import link_duplicate
+from bugflow.tracker.issues.tables import Issue
 from factories.labelled import report_labelled
 from factories.workplace import Workplace, build_workplace
 
@@ -98,6 +102,54 @@ def test_what_it_learned_from_is_kept_and_says_which_issues_never_teach(
     assert isinstance(oldest_tested, datetime)
     assert isinstance(newest_taught, datetime)
     assert oldest_tested > newest_taught
+
+
+def list_parts(around: Surroundings, now: datetime, folder: Path) -> tuple[dict[str, str], dict[str, int]]:
+    """Return the part of each issue in a data set of a moment, and how many were left out by reason."""
+    prepare_field(order(now), around, folder, tell=lambda _done, _note: None)
+    frame = pl.read_parquet(folder / "data.parquet")
+    dropped = json.loads((folder / "dataset.json").read_text("utf-8"))["rows"]["dropped"]
+    return dict(frame.select("issue_id", "split").iter_rows()), dropped
+
+
+def merge(database: Database, workplace: Workplace, newer: str, older: str) -> datetime:
+    with database.transaction() as session:
+        source, target = (session.scalars(select(Issue).where(Issue.key == key)).one() for key in (newer, older))
+        now = workplace.tick()
+        link_duplicate(session, source, target, actor=workplace.manager, now=now)
+        return now
+
+
+def test_a_gold_issue_is_tested_on_only_where_no_report_of_its_bug_teaches(
+    workplace: Workplace, around: Surroundings, database: Database, tmp_path: Path
+) -> None:
+    before, _ = list_parts(around, workplace.tick(), tmp_path / "before")
+    assert [before[key] for key in ("B-10", "B-330", "B-331", "B-340", "B-341")] == ["train", *["test"] * 4]
+    merge(database, workplace, "B-330", "B-10")
+    merge(database, workplace, "B-341", "B-340")  # Both gold: a bug of which nothing teaches.
+    after, dropped = list_parts(around, workplace.tick(), tmp_path / "after")
+    assert dropped == {TORN: 1}
+    assert after == {key: part for key, part in before.items() if key != "B-330"}
+
+
+def test_whatever_a_model_in_use_learned_it_is_judged_on_bugs_that_taught_it_nothing(
+    workplace: Workplace, around: Surroundings, database: Database
+) -> None:
+    keep_and_use(around, make_candidate(order(workplace.tick()), around))
+    merge(database, workplace, "B-330", "B-10")
+    found = make_candidate(order(workplace.tick()), around)
+    assert found.verdict.n_items == 79
+    assert {CANDIDATE, CHAMPION} <= found.verdict.figures.keys()
+    assert found.evaluation.n_train + found.evaluation.n_calibration == 320
+
+
+def test_what_is_merged_later_does_not_change_the_data_of_a_moment(
+    workplace: Workplace, around: Surroundings, database: Database, tmp_path: Path
+) -> None:
+    now = workplace.tick()
+    before = list_parts(around, now, tmp_path / "before")
+    merge(database, workplace, "B-330", "B-10")
+    assert list_parts(around, now, tmp_path / "after") == before
 
 
 def test_the_gold_set_stays_and_grows_by_a_fifth_of_what_comes(

@@ -4,7 +4,7 @@ from functools import partial
 
 from bugflow.assist.duplicates.hosting import DuplicateHost, HostingOptions
 from bugflow.assist.duplicates.jobs import ask_for_profiles
-from bugflow.assist.duplicates.rankers import STARTER, Rankers, find_ranker
+from bugflow.assist.duplicates.rankers import STARTER, Rankers, find_ranker, find_tried_ranker
 from bugflow.core.database import Database
 from bugflow.core.settings import Settings
 from bugflow.core.storage import Storage
@@ -15,7 +15,8 @@ from bugflow.mlops.serving.host import ModelHost
 def build_duplicates(settings: Settings, database: Database, storage: Storage, models: ModelHost) -> DuplicateHost:
     """Return the issues of a process; nothing is loaded before it is started."""
     starter = STARTER if settings.starter_models else None
-    find = partial(find_ranker, storage, settings.models_folder / "fetched", starter=starter)
+    cache = settings.models_folder / "fetched"
+    find, find_tried = partial(find_ranker, storage, cache, starter=starter), partial(find_tried_ranker, storage, cache)
     options = HostingOptions(
         enabled=settings.duplicates,
         least_probability=settings.duplicates_least_probability,
@@ -23,7 +24,7 @@ def build_duplicates(settings: Settings, database: Database, storage: Storage, m
         pause_seconds=settings.prediction_pause_seconds,
         vectors=settings.duplicates_vectors,
     )
-    rankers = Rankers(find, WORDS if settings.starter_models else None, starter=starter)
+    rankers = Rankers(find, WORDS if settings.starter_models else None, starter=starter, find_tried=find_tried)
     return DuplicateHost(
         database,
         options,

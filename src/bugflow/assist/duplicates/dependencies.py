@@ -8,6 +8,8 @@ from fastapi import Depends, Request
 from bugflow.assist.duplicates.hosting import DuplicateHost
 from bugflow.core.database import Database
 from bugflow.core.http.dependencies import DatabaseDep
+from bugflow.mlops.predictions.dependencies import PredictionLogDep
+from bugflow.mlops.predictions.writing import PredictionLog
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.web.rendering import Renderer, RendererDep
@@ -29,14 +31,20 @@ class Visit:
     actor: Actor
     database: Database
     duplicates: DuplicateHost
+    ledger: PredictionLog
     renderer: Renderer
 
 
 async def get_visit(
-    request: Request, actor: ActorDep, database: DatabaseDep, duplicates: DuplicatesDep, renderer: RendererDep
+    request: Request,
+    actor: ActorDep,
+    database: DatabaseDep,
+    duplicates: DuplicatesDep,
+    ledger: PredictionLogDep,
+    renderer: RendererDep,
 ) -> Visit:
     """Return who asks for a page."""
-    return Visit(request, actor, database, duplicates, renderer)
+    return Visit(request, actor, database, duplicates, ledger, renderer)
 
 
 VisitDep = Annotated[Visit, Depends(get_visit)]

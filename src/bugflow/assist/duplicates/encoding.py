@@ -1,4 +1,7 @@
-"""The encoder of a process that profiles issues: opened when it is first needed, and again where it was not there."""
+"""The encoder of a process that profiles issues: opened when it is first needed, and again where it was not there.
+
+And whether a training would find one, without opening it.
+"""
 
 import threading
 import time
@@ -43,3 +46,35 @@ class EncoderOnDemand:
         except BugFlowError as error:
             log.info("profiles_without_encoder", reason=str(error))
             return None
+
+
+class EncoderSight:
+    """Sees whether a training on this machine would have the encoder of the settings; it looks once a minute at most.
+
+    A training may prepare weights, and so they are enough where what that needs is installed.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._is_there = False
+        self._again_at = float("-inf")
+
+    def is_there(self) -> bool:
+        """Return whether it would."""
+        with self._lock:
+            if self._clock() >= self._again_at:
+                self._is_there = self._look()
+                self._again_at = self._clock() + AGAIN_SECONDS
+            return self._is_there
+
+    def _look(self) -> bool:
+        from bugflow.ml.encoder.opening import require_encoder  # noqa: PLC0415 -- Most processes need none of it.
+
+        try:
+            require_encoder(self._settings.models_folder, self._settings.encoder)
+        except BugFlowError as error:
+            log.info("training_without_encoder", reason=str(error))
+            return False
+        return True

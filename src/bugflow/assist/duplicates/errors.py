@@ -64,11 +64,14 @@ class TooLittleToLearnError(InvalidError):
         )
 
 
+WITHOUT_ENCODER = "Without an encoder the ranking of duplicates cannot be taught. `bugflow doctor` says more."
+
+
 class NoEncoderToTeachError(InvalidError):
     """The ranking learns with vectors."""
 
     def __init__(self) -> None:
-        super().__init__("Without an encoder the ranking of duplicates cannot be taught. `bugflow doctor` says more.")
+        super().__init__(WITHOUT_ENCODER)
 
 
 class NotForSomeError(InvalidError):

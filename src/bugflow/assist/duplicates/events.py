@@ -1,4 +1,4 @@
-"""What merging announces; written in the transaction of the change."""
+"""What merging and rejecting announce; written in the transaction of the change."""
 
 from dataclasses import dataclass
 
@@ -18,6 +18,26 @@ class IssuesMerged(Event):
 @dataclass(frozen=True, kw_only=True)
 class IssuesUnmerged(Event):
     """An issue is no longer a duplicate of another."""
+
+    source_id: int
+    target_id: int
+    verdict_id: int
+    actor_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairRejected(Event):
+    """A person said that two issues are no duplicates; the source is the newer one."""
+
+    source_id: int
+    target_id: int
+    verdict_id: int
+    actor_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RejectionWithdrawn(Event):
+    """A person took back that two issues are no duplicates; the source is the newer one."""
 
     source_id: int
     target_id: int

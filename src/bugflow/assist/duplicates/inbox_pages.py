@@ -52,7 +52,9 @@ def _render(visit: Visit, at: str, *, done: int | None = None, error: BugFlowErr
         sought = read_issue(session, visit.actor, current) if current else None
     offer = None
     if sought is not None:
-        answer = suggest(visit.duplicates, visit.database, visit.actor, sought, most=USUALLY_SUGGESTED)
+        answer = suggest(
+            visit.duplicates, visit.database, visit.actor, sought, most=USUALLY_SUGGESTED, ledger=visit.ledger
+        )
         offer = build_offer(visit.duplicates, answer)
     is_gone = wanted is None or (inbox.is_gone and (said is None or said.source != wanted.key))
     return visit.renderer.render(

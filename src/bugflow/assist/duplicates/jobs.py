@@ -1,15 +1,17 @@
-"""Telling people what was merged into an issue of theirs, and keeping profiles of issues."""
+"""Telling people what was merged into an issue of theirs, settling suggestions, and keeping profiles of issues."""
 
 import time
 from collections.abc import Callable
 from datetime import timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bugflow.assist.duplicates.encoding import AGAIN_SECONDS
-from bugflow.assist.duplicates.events import IssuesMerged, IssuesUnmerged
+from bugflow.assist.duplicates.events import IssuesMerged, IssuesUnmerged, PairRejected, RejectionWithdrawn
 from bugflow.assist.duplicates.profiling import TEXT_FIELDS, Backlog, profile_backlog, profile_issue
 from bugflow.assist.duplicates.reading import find_latest
+from bugflow.assist.duplicates.settling import settle_groups
 from bugflow.assist.duplicates.vector_filling import keep_all_vectors
 from bugflow.assist.duplicates.vector_search import list_searched
 from bugflow.assist.duplicates.vector_tables import MOST_DIMS, VectorPlace, find_problem, is_postgresql, may_create
@@ -19,8 +21,10 @@ from bugflow.core.jobs.definition import job
 from bugflow.core.jobs.execution import Progress
 from bugflow.core.jobs.queue import enqueue, is_pending
 from bugflow.ml.contract import Encoder
+from bugflow.tracker.issues.duplicates import DUPLICATE_OF
 from bugflow.tracker.issues.events import IssueChanged, IssueReported
 from bugflow.tracker.issues.queries import find_issue
+from bugflow.tracker.issues.tables import Issue, IssueChange
 from bugflow.tracker.notifications.audience import keep_those_who_see, list_watcher_ids
 from bugflow.tracker.notifications.service import Happening, notify
 
@@ -58,6 +62,39 @@ def _tell(session: Session, event: IssuesMerged | IssuesUnmerged, what: str) -> 
         actor_id=event.actor_id,
     )
     notify(session, target, reasons, happening, now=utc_now())
+
+
+@job(on=IssueChanged)
+def settle_related(session: Session, event: IssueChanged) -> None:
+    """Settle what was suggested where an issue became a duplicate, or is one no longer: by a merge or as a relation.
+
+    Its own duplicates, which come along, need no look of their own.
+    """
+    first = session.get(IssueChange, event.change_id) if DUPLICATE_OF in event.fields else None
+    if first is None:
+        return
+    changes = select(IssueChange.old, IssueChange.new).where(
+        IssueChange.issue_id == event.issue_id,
+        IssueChange.id >= first.id,
+        IssueChange.field == DUPLICATE_OF,
+        IssueChange.at == first.at,
+    )
+    for old, new in session.execute(changes):
+        if old is None or new is None:
+            named = session.scalar(select(Issue.id).where(Issue.key == (old or new)))
+            settle_groups(session, {event.issue_id} if named is None else {event.issue_id, named})
+
+
+@job(on=PairRejected)
+def settle_rejected(session: Session, event: PairRejected) -> None:
+    """Settle what was suggested for an issue of which a person said that it is no duplicate of another."""
+    settle_groups(session, {event.source_id, event.target_id})
+
+
+@job(on=RejectionWithdrawn)
+def settle_withdrawn(session: Session, event: RejectionWithdrawn) -> None:
+    """Settle anew what was suggested for an issue of which somebody no longer says that it is no duplicate."""
+    settle_groups(session, {event.source_id, event.target_id})
 
 
 @job(on=IssueReported)

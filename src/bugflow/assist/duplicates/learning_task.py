@@ -1,15 +1,18 @@
 """The ranking of duplicates as something that is learned, on the same path as the fields of reports."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from bugflow.assist.duplicates.encoding import EncoderSight
+from bugflow.assist.duplicates.errors import WITHOUT_ENCODER
 from bugflow.assist.duplicates.tables import DuplicateVerdict
+from bugflow.core.settings import Settings
 from bugflow.mlops.registry.versions import ModelType
 from bugflow.mlops.training.voices import Voice
 from bugflow.tracker.accounts.tables import User
@@ -25,9 +28,24 @@ NEWS = ("merged", "unmerged", "rejected")
 """What people say of pairs that a ranking can learn from."""
 
 
+def _suppose() -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class DuplicatesTask:
-    """Learns what people merged, unmerged and rejected; what learning needs is loaded when it begins."""
+    """Learns what people merged, unmerged and rejected; what learning needs is loaded when it begins.
+
+    Attributes:
+        has_encoder: Whether this machine has an encoder, or can make one; without it, one is supposed to be there.
+    """
+
+    has_encoder: Callable[[], bool] = _suppose
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the task of a process that has the encoder of the settings, or none."""
+        return cls(EncoderSight(settings).is_there)
 
     @property
     def name(self) -> ModelType:
@@ -36,13 +54,17 @@ class DuplicatesTask:
 
     @property
     def can_be_tried(self) -> bool:
-        """No: what is suggested is not written down, so that it is used once it has passed its checks."""
-        return False
+        """Yes: what is suggested for an issue is written down."""
+        return True
 
     @property
     def least_labelled(self) -> int:
         """With fewer duplicates it is not trained."""
         return LEAST_KNOWN
+
+    def find_obstacle(self) -> str | None:
+        """Return that it cannot be learned, where there is no encoder."""
+        return None if self.has_encoder() else WITHOUT_ENCODER
 
     def prepare(self, order: "Order", around: "Surroundings", folder: Path, *, tell: "Tell") -> "Prepared":
         """Write the past of all issues into a folder; see `LearningTask.prepare`."""

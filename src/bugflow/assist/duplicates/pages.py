@@ -43,7 +43,11 @@ def show_report_of_part() -> Response:
 
 @router.post("/report/duplicates")
 def show_for_draft(visit: VisitDep, form: FormFields) -> Response:
-    """Show what is like a report that is being written; nothing where it says too little, or something impossible."""
+    """Show what is like a report that is being written; nothing where it says too little, or something impossible.
+
+    That is not noted in the ledger of predictions: each pause while typing would be another draft, and the page of the
+    issue that becomes of it asks again.
+    """
     typed = {name: form[name].strip() for name in DRAFT_FIELDS if form.get(name, "").strip()}
     try:
         ask = read_body(PreviewAsk, typed)
@@ -84,7 +88,9 @@ def _render(
         sought = read_issue(session, visit.actor, issue)
     offer = None
     if group.own is None:
-        answer = suggest(visit.duplicates, visit.database, visit.actor, sought, most=USUALLY_SUGGESTED)
+        answer = suggest(
+            visit.duplicates, visit.database, visit.actor, sought, most=USUALLY_SUGGESTED, ledger=visit.ledger
+        )
         offer = build_offer(visit.duplicates, answer)
     return visit.renderer.render(
         visit.request,

@@ -14,7 +14,7 @@ from bugflow.assist.duplicates.errors import (
     PairMergedError,
     RejectionNotFoundError,
 )
-from bugflow.assist.duplicates.events import IssuesMerged, IssuesUnmerged
+from bugflow.assist.duplicates.events import IssuesMerged, IssuesUnmerged, PairRejected, RejectionWithdrawn
 from bugflow.assist.duplicates.queries import find_merge, list_rejected
 from bugflow.assist.duplicates.tables import DuplicateVerdict
 from bugflow.core.jobs.events import announce
@@ -175,6 +175,10 @@ def reject_pair(
     verdict = _record_verdict(session, "rejected", newer, older, evidence=evidence, actor=actor, now=now)
     session.add(verdict)
     session.flush()
+    announce(
+        session,
+        PairRejected(source_id=newer.id, target_id=older.id, verdict_id=verdict.id, actor_id=verdict.author_id),
+    )
     return verdict
 
 
@@ -192,8 +196,13 @@ def withdraw_rejection(session: Session, issue: Issue, other: Issue, *, actor: A
     if other.id not in list_rejected(session, issue.id):
         raise RejectionNotFoundError(issue.key, other.key)
     older, newer = sorted((issue, other), key=age_of)
-    session.add(_record_verdict(session, "withdrawn", newer, older, actor=actor, now=now))
+    verdict = _record_verdict(session, "withdrawn", newer, older, actor=actor, now=now)
+    session.add(verdict)
     session.flush()
+    announce(
+        session,
+        RejectionWithdrawn(source_id=newer.id, target_id=older.id, verdict_id=verdict.id, actor_id=verdict.author_id),
+    )
 
 
 def _require_may_judge(issue: Issue, other: Issue, *, actor: Actor) -> None:

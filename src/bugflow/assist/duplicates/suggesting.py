@@ -1,13 +1,12 @@
 """Suggests older issues that may be the same bug: read first, thought about without a connection, read again."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
 
-import numpy as np
-import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,9 +14,11 @@ from bugflow.assist.duplicates.errors import NothingToCompareError
 from bugflow.assist.duplicates.hosting import DuplicateHost
 from bugflow.assist.duplicates.known import KnownIssues, Sight, build_fields
 from bugflow.assist.duplicates.meanwhile import LOADING, find_meanwhile
+from bugflow.assist.duplicates.noting import Said, list_entries, name_draft, name_issue
 from bugflow.assist.duplicates.packing import ProfileDamagedError, read_kept
 from bugflow.assist.duplicates.profiling import IssueText
 from bugflow.assist.duplicates.queries import list_rejected
+from bugflow.assist.duplicates.ranking import Match, Ranked, Tried, find_tried, rank_candidates
 from bugflow.assist.duplicates.reading import read_sight
 from bugflow.assist.duplicates.reasons import (
     SharedThing,
@@ -40,10 +41,12 @@ from bugflow.assist.intake.titles import derive_title
 from bugflow.core.clock import utc_now
 from bugflow.core.database import Database
 from bugflow.ml.contract import Report
-from bugflow.ml.duplicates.candidates import Candidates, Query, find_candidates
-from bugflow.ml.duplicates.features import compute_features
+from bugflow.ml.duplicates.candidates import Query, find_candidates
 from bugflow.ml.duplicates.index import Filed
 from bugflow.ml.duplicates.profiles import Profile, ReadReport, read_report
+from bugflow.mlops.predictions.entries import FULL_TEXT, Subject
+from bugflow.mlops.predictions.service import key_of
+from bugflow.mlops.predictions.writing import PredictionLog
 from bugflow.mlops.switches.queries import is_switched_on
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.issues.queries import IssueView, view_issues, visible_to
@@ -51,10 +54,8 @@ from bugflow.tracker.issues.tables import Issue
 from bugflow.tracker.issues.vocabulary import FINISHED, priority_name
 from bugflow.tracker.projects.vocabularies import list_components
 
-log = structlog.get_logger()
-
-MOST_LOOKED_AT = 30
-"""Of the best candidates so many are read."""
+UNSEEN_READ = 5
+"""So many of the best of a ranking in the shadow are read: the first that the viewer may see is noted."""
 NEAR, WORDS_NEEDED = 0.7, 2
 """Without a learned ranking: what texts must at least have in common, a cosine or so many rare words."""
 DIGITS = 4
@@ -71,6 +72,8 @@ class Sought:
         left_out: Issues that are not suggested, since people said that they are no duplicates.
         kept: Its profile, and whose vectors that has.
         wanted: Whether suggestions are switched on for its project.
+        subject: What the ledger of predictions knows it by; none where nothing is to be noted of it.
+        tried: A ranking that is tried and concerns it.
     """
 
     text: IssueText
@@ -80,6 +83,8 @@ class Sought:
     left_out: frozenset[int] = frozenset()
     kept: tuple[Profile, str] | None = None
     wanted: bool = True
+    subject: Subject | None = None
+    tried: Tried | None = None
 
     @property
     def filed(self) -> Filed:
@@ -88,28 +93,14 @@ class Sought:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """The issue of a group that is most like the report.
+class Thought:
+    """What was found before the database is asked again.
 
     Attributes:
-        canonical_id: What the whole group is a duplicate of; the issue itself where it is alone.
-        meaning: Cosine of the texts; 0 without an encoder.
-        frames: How much of the trace is shared, in [0, 1].
+        ranked: What is shown, and behind it what nobody sees; nothing where there was nothing to compare.
     """
 
-    issue_id: int
-    canonical_id: int
-    probability: float | None
-    flagged: bool
-    meaning: float
-    frames: float
-
-
-@dataclass(frozen=True, slots=True)
-class Thought:
-    """What was found before the database is asked again."""
-
-    matches: list[Match] = field(default_factory=list)
+    ranked: Sequence[Ranked] = ()
     telling: TellingWords = field(default_factory=TellingWords)
 
 
@@ -129,12 +120,15 @@ def read_draft(session: Session, actor: Actor, ask: PreviewAsk) -> Sought:
     components = {each.name.lower(): each.id for each in list_components(session, project.id) if ask.component}
     component = components.get((ask.component or "").lower())
     now = utc_now()
+    subject = name_draft(actor, project.id, ask.description)
     return Sought(
         text=IssueText(0, now, title, ask.description, ask.stack_trace),
         fields=build_fields(project.id, component, ask.issue_type, None, actor.user_id),
         created_at=now,
         sight=read_sight(session, actor),
         wanted=is_switched_on(session, "duplicates", project.id),
+        subject=subject,
+        tried=find_tried(session, None if subject is None else subject.draft_key),
     )
 
 
@@ -151,6 +145,8 @@ def read_issue(session: Session, actor: Actor, issue: Issue) -> Sought:
         left_out=frozenset(list_rejected(session, issue.id)),
         kept=_find_kept(session, text),
         wanted=is_switched_on(session, "duplicates", issue.project_id),
+        subject=name_issue(session, issue),
+        tried=find_tried(session, key_of(issue) if issue.description.strip() else str(issue.uuid)),
     )
 
 
@@ -164,33 +160,84 @@ def _find_kept(session: Session, text: IssueText) -> tuple[Profile, str] | None:
         return None
 
 
-def suggest(host: DuplicateHost, database: Database, actor: Actor, sought: Sought, *, most: int) -> SuggestionsRead:
-    """Return what may be the same bug; call it without a database connection in hand."""
+def suggest(
+    host: DuplicateHost,
+    database: Database,
+    actor: Actor,
+    sought: Sought,
+    *,
+    most: int,
+    ledger: PredictionLog | None = None,
+) -> SuggestionsRead:
+    """Return what may be the same bug; call it without a database connection in hand.
+
+    Args:
+        host: The issues in memory.
+        database: Where they are.
+        actor: Who asks.
+        sought: The report.
+        most: At most so many are suggested.
+        ledger: Where it is noted; without one nothing is, and no ranking in the shadow is asked.
+    """
     if not host.options.enabled:
         return SuggestionsRead(ready=False, note=None, suggestions=[])
     if not sought.wanted:
         return SuggestionsRead(ready=False, note=SWITCHED_OFF, suggestions=[])
+    started = time.perf_counter()
     host.refresh()
     ready, thought = host.is_ready, Thought()
+    is_noted = ledger is not None and sought.subject is not None
     note: str | None = LOADING
     if ready:
         profile, asked = _ask(host, database, actor, sought)
-        thought = host.search(lambda known: _think(host, known, sought, profile, asked)) or thought
+        look = partial(_think, host, sought=sought, profile=profile, asked=asked, thinks_along=is_noted)
+        thought = host.search(look) or thought
         note = asked.note
     with database.snapshot() as session:
         if not ready:
-            found = find_meanwhile(session, actor, sought.text, left_out=sought.left_out)
-            thought = Thought([Match(*each, None, flagged=False, meaning=0, frames=0) for each in found])
-        numbers = {each for match in thought.matches for each in (match.issue_id, match.canonical_id)}
-        issues = list(session.scalars(select(Issue).where(Issue.id.in_(numbers), visible_to(actor)))) if numbers else []
-        views = {view.issue.id: view for view in view_issues(session, issues)}
-    learned = any(match.probability is not None for match in thought.matches)
-    suggestions = (
-        _describe(match, views, reasons)
-        for match, reasons in _explain(thought, views, sought)
-        if learned or not ready or match.meaning >= NEAR or _is_alike(reasons)
-    )
-    return SuggestionsRead(ready=ready, note=note, suggestions=list(islice(suggestions, most)))
+            thought = _find_by_full_text(session, actor, sought)
+        views = _read_views(session, actor, thought.ranked)
+    picked = list(islice(_pick(thought, views, sought, ready=ready), most))
+    if ledger is not None and sought.subject is not None and thought.ranked:
+        said = _tell(thought.ranked, picked[0][0] if picked else None, views)
+        ledger.note(list_entries(sought.subject, said, seconds=time.perf_counter() - started, now=utc_now()))
+    return SuggestionsRead(ready=ready, note=note, suggestions=[_describe(*each, views) for each in picked])
+
+
+def _find_by_full_text(session: Session, actor: Actor, sought: Sought) -> Thought:
+    found = find_meanwhile(session, actor, sought.text, left_out=sought.left_out)
+    matches = [Match(*each, None, flagged=False, meaning=0, frames=0) for each in found]
+    return Thought([Ranked(matches=matches, method=FULL_TEXT)])
+
+
+def _read_views(session: Session, actor: Actor, ranked: Sequence[Ranked]) -> dict[int, IssueView]:
+    """Return the issues that are named, as far as the viewer may see them."""
+    named = [match for each in ranked[:1] for match in each.matches]
+    named += [match for each in ranked[1:] for match in each.matches[:UNSEEN_READ]]
+    numbers = {number for match in named for number in (match.issue_id, match.canonical_id)}
+    issues = list(session.scalars(select(Issue).where(Issue.id.in_(numbers), visible_to(actor)))) if numbers else []
+    return {view.issue.id: view for view in view_issues(session, issues)}
+
+
+def _pick(
+    thought: Thought, views: dict[int, IssueView], sought: Sought, *, ready: bool
+) -> Iterator[tuple[Match, list[SharedThing]]]:
+    """Yield what is suggested, with reasons; without a learned ranking only what has much in common with the report."""
+    matches = thought.ranked[0].matches if thought.ranked else []
+    learned = any(match.probability is not None for match in matches)
+    for match, reasons in _explain(matches, thought.telling, views, sought):
+        if learned or not ready or match.meaning >= NEAR or _is_alike(reasons):
+            yield match, reasons
+
+
+def _tell(ranked: Sequence[Ranked], best: Match | None, views: dict[int, IssueView]) -> list[Said]:
+    """Return what each has said: of what was shown the first suggestion, else the first that the viewer may see."""
+    firsts = [best]
+    firsts += [next((each for each in one.matches if each.issue_id in views), None) for one in ranked[1:]]
+    return [
+        Said(one, first, None if first is None else _choose_shown(first, views).issue.key)
+        for one, first in zip(ranked, firsts, strict=True)
+    ]
 
 
 def _is_alike(reasons: Sequence[SharedThing]) -> bool:
@@ -231,7 +278,9 @@ def _build_query(sought: Sought, profile: Profile, known: KnownIssues) -> Query:
     return Query(profile, sought.filed, allowed)
 
 
-def _think(host: DuplicateHost, known: KnownIssues, sought: Sought, profile: Profile, asked: Asked) -> Thought:
+def _think(
+    host: DuplicateHost, known: KnownIssues, *, sought: Sought, profile: Profile, asked: Asked, thinks_along: bool
+) -> Thought:
     own = known.find_canonical(sought.text.issue_id)
     if known.vectors is None:
         query = _build_query(sought, profile, known)
@@ -240,59 +289,17 @@ def _think(host: DuplicateHost, known: KnownIssues, sought: Sought, profile: Pro
         query, found = asked.choose(known, profile, partial(_build_query, sought, profile))
     if not len(found.rows):
         return Thought()
-    matches = _collapse(known, own, sought.left_out, _rank(host, known, query, found))
-    return Thought(matches, read_telling(known.index, sought.text.report) if matches else TellingWords())
-
-
-def _rank(
-    host: DuplicateHost, known: KnownIssues, query: Query, found: Candidates
-) -> list[tuple[int, float | None, bool, float, float]]:
-    """Return issues, the best first: number, probability, whether it is flagged, cosine, shared trace."""
-    ids = known.index.identities[found.rows]
-    order, probabilities, threshold = np.arange(len(ids)), None, 1.0
-    compared = np.count_nonzero(found.meaning) * 2 > len(ids)  # After an import most issues have no vectors yet.
-    if not compared:
-        query = replace(query, profile=Profile(query.profile.words))
-    ranker = host.rankers.choose(with_vectors=bool(compared))
-    if ranker is not None:
-        try:
-            ranking = ranker.rank(compute_features(known.index, query, found))
-        except Exception as error:  # noqa: BLE001 -- The edge to a learned model: the order of the search is good, too.
-            log.warning("duplicates_not_ranked", error=str(error), kind=type(error).__name__)
-        else:
-            order, probabilities, threshold = ranking.order, ranking.probabilities, ranker.threshold
-    best: list[tuple[int, float | None, bool, float, float]] = []
-    for place in order[:MOST_LOOKED_AT]:
-        probability = None if probabilities is None else float(probabilities[place])
-        if probability is not None and probability < host.options.least_probability:
-            continue
-        flagged = probability is not None and probability >= threshold and query.filed.is_bug
-        best.append((int(ids[place]), probability, flagged, float(found.meaning[place]), float(found.frames[place])))
-    return best
-
-
-def _collapse(
-    known: KnownIssues,
-    own: int,
-    left_out: frozenset[int],
-    ranked: Sequence[tuple[int, float | None, bool, float, float]],
-) -> list[Match]:
-    """Return one match for each group: the best member, and the most probable one's probability."""
-    matches: dict[int, Match] = {}
-    for issue_id, probability, flagged, meaning, frames in ranked:
-        canonical = known.find_canonical(issue_id)
-        if canonical != own and canonical not in left_out:
-            matches.setdefault(canonical, Match(issue_id, canonical, probability, flagged, meaning, frames))
-    if any(match.probability is not None for match in matches.values()):
-        return sorted(matches.values(), key=lambda match: -(match.probability or 0))
-    return list(matches.values())
+    left_out, tried = sought.left_out | {own}, sought.tried
+    ranked = rank_candidates(host, known, query, found, left_out=left_out, tried=tried, thinks_along=thinks_along)
+    has_matches = bool(ranked[0].matches)
+    return Thought(ranked, read_telling(known.index, sought.text.report) if has_matches else TellingWords())
 
 
 def _explain(
-    thought: Thought, views: dict[int, IssueView], sought: Sought
+    matches: Sequence[Match], telling: TellingWords, views: dict[int, IssueView], sought: Sought
 ) -> Iterable[tuple[Match, list[SharedThing]]]:
     """Yield the matches that the viewer may see, with reasons."""
-    for match in thought.matches:
+    for match in matches:
         nearest = views.get(match.issue_id)
         if nearest is None:
             continue
@@ -301,7 +308,7 @@ def _explain(
         theirs = build_fields(
             issue.project_id, issue.component_id, issue.issue_type, issue.priority_rank, issue.reporter_id
         )
-        shared = find_shared(thought.telling, other, with_frames=match.frames > 0)
+        shared = find_shared(telling, other, with_frames=match.frames > 0)
         yield match, [*shared, *find_agreeing(sought.fields, theirs, _name_values(nearest))]
 
 
@@ -313,10 +320,15 @@ def _name_values(view: IssueView) -> dict[str, str]:
     return names if priority is None else {**names, "priority": priority}
 
 
-def _describe(match: Match, views: dict[int, IssueView], reasons: Sequence[SharedThing]) -> SuggestionRead:
+def _choose_shown(match: Match, views: dict[int, IssueView]) -> IssueView:
+    """Return the canonical issue, or the nearest where the viewer may not see that."""
+    return views.get(match.canonical_id) or views[match.issue_id]
+
+
+def _describe(match: Match, reasons: Sequence[SharedThing], views: dict[int, IssueView]) -> SuggestionRead:
     nearest = views[match.issue_id].issue
     canonical = views.get(match.canonical_id)
-    shown = nearest if canonical is None else canonical.issue
+    shown = _choose_shown(match, views).issue
     return SuggestionRead.model_validate(
         {
             "key": shown.key,

@@ -38,7 +38,7 @@ def predict_fields(
         sought = read_duplicate_draft(session, actor, draft) if body.duplicates else None
     prediction = predict(asking, case, explain=body.explain)
     if sought is not None:
-        prediction.duplicates = suggest(known, database, actor, sought, most=draft.most)
+        prediction.duplicates = suggest(known, database, actor, sought, most=draft.most, ledger=asking.log)
     return prediction
 
 

@@ -46,8 +46,8 @@ def _think_along(models: ModelHost, case: Case, tried: Mapping[TriageType, str])
     """Return what the versions that are tried think, by field; nothing of one that is not in memory."""
     if models.rivals is None or not tried:
         return []
-    entries = judge_with(models.rivals, case, part="shadow", fields=tried, now=utc_now())
-    return [each for each in entries if each.model_version == tried[each.field]]
+    entries, versions = judge_with(models.rivals, case, part="shadow", fields=tried, now=utc_now()), set(tried.values())
+    return [each for each in entries if each.model_version in versions]
 
 
 def _read_case(database: Database, issue_id: int) -> tuple[Case | None, set[TriageType], Mapping[TriageType, str]]:

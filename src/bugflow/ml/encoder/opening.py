@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from bugflow.ml.encoder.encoding import OnnxEncoder
-from bugflow.ml.encoder.errors import NotPreparedError
+from bugflow.ml.encoder.errors import MissingLibrariesError, NotPreparedError
 from bugflow.ml.encoder.manifest import MANIFEST
-from bugflow.ml.encoder.preparation import find_prepared, name_folder, prepare_encoder
+from bugflow.ml.encoder.preparation import find_prepared, name_folder, prepare_encoder, require_libraries
 from bugflow.ml.encoder.weights import find_weights
 
 
@@ -47,6 +47,26 @@ def find_folder(models: Path, wanted: str = "", *, may_prepare: bool = True) -> 
     if find_prepared(folder) is None:
         raise NotPreparedError(weights.folder)
     return folder
+
+
+def require_encoder(models: Path, wanted: str = "") -> None:
+    """Refuse where `open_encoder` would find no encoder and could make none; nothing is loaded or prepared.
+
+    Where weights can be prepared it is known at once; else whether they have been takes as long as reading them.
+
+    Raises:
+        NoEncoderError: There are no weights on this machine.
+        UnsuitableWeightsError: The weights are no encoder of texts.
+        MissingLibrariesError: They are not prepared, and cannot be here.
+    """
+    if is_prepared_folder(wanted):
+        return
+    weights = find_weights(wanted)
+    try:
+        require_libraries(weights.folder)
+    except MissingLibrariesError:
+        if find_prepared(name_folder(models, weights)) is None:
+            raise
 
 
 def is_prepared_folder(wanted: str) -> bool:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+from bugflow.core.clock import utc_now
 from bugflow.ml.contract import Encoder
 from bugflow.ml.encoder.errors import NoEncoderError
 from bugflow.mlops.backtesting.replaying import UsedModel
 from bugflow.mlops.backtesting.stream import FiledIssue
 from bugflow.mlops.datasets.gold import GoldRule
+from bugflow.mlops.datasets.groups import list_torn
 from bugflow.mlops.datasets.tables import GoldSet
 from bugflow.mlops.registry.fetching import fetch_model
 from bugflow.mlops.registry.store import find_current, get_manifest
@@ -47,18 +49,22 @@ def find_used(around: Surroundings, target: TriageType, scope: str) -> UsedModel
 def _tell_learned(around: Surroundings, version: ModelVersion) -> Callable[[FiledIssue], bool]:
     """Return what tells whether a version may have learned from an issue: filed before it was trained, and not gold.
 
-    Nobody knows what a version learned from that was trained on a file; then nothing counts as gold.
+    Or gold, while another report of the same bug, as is known now, is not. Nobody knows what a version learned from
+    that was trained on a file; then nothing counts as gold.
     """
     rule: GoldRule | None = None
+    torn: frozenset[str] = frozenset()
     if get_manifest(around.storage, version).data_hash:
         with around.database.snapshot() as session:
             kept = session.get(GoldSet, (version.model_type, version.scope))
-            rule = None if kept is None else GoldRule(kept.since, kept.until)
+            if kept is not None:
+                rule = GoldRule(kept.since, kept.until)
+                torn = list_torn(session, rule, as_of=utc_now())
 
     def may_have_learned(issue: FiledIssue) -> bool:
         if write_moment(issue.filed_at) > version.moment:
             return False
-        return rule is None or not rule.mark([issue.key], [issue.filed_at])[0]
+        return rule is None or issue.key in torn or not rule.mark([issue.key], [issue.filed_at])[0]
 
     return may_have_learned
 

@@ -26,8 +26,8 @@ Numbers = NDArray[np.int64]
 class Divider(Protocol):
     """Divides reports that come in their order."""
 
-    def divide(self, frame: pl.DataFrame) -> list[str]:
-        """Return the part of each report of the next frame."""
+    def divide(self, frame: pl.DataFrame) -> Sequence[str | None]:
+        """Return the part of each report of the next frame; one that belongs to none is left out."""
 
     def describe(self) -> list[dict[str, object]]:
         """Return where parts end, for programs and people."""

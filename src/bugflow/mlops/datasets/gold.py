@@ -2,10 +2,11 @@
 
 It is frozen when a field is first learned: the newest fifth of the issues that were labelled by then. Of what is filed
 later every fifth joins it, told by the issue's own number, so that it grows and follows what is reported, and no issue
-ever changes sides. So two models of any age can be compared on it: neither has seen any of it.
+ever changes sides. So two models of any age can be compared on it: neither has seen any of it, nor, of what is tested
+on, another report of the same bug (`groups.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -60,15 +61,23 @@ class GoldDivider:
 
     Attributes:
         rule: Which issues are gold.
+        torn: The keys of those of them that are in no part, since another report of their bug is not gold.
     """
 
-    def __init__(self, rule: GoldRule) -> None:
+    def __init__(self, rule: GoldRule, torn: Collection[str] = frozenset()) -> None:
         self.rule = rule
+        self.torn = torn
 
-    def divide(self, frame: pl.DataFrame) -> list[str]:
-        """Return the part of each report of the next frame."""
-        marked = self.rule.mark(frame["issue_id"].to_list(), frame["created_at"].to_list())
-        return [TEST if each else TRAIN for each in marked]
+    def divide(self, frame: pl.DataFrame) -> list[str | None]:
+        """Return the part of each report of the next frame; none where it neither teaches nor tests."""
+        names = frame["issue_id"].to_list()
+        marked = self.rule.mark(names, frame["created_at"].to_list())
+        return [self._choose(name, is_gold=bool(each)) for name, each in zip(names, marked, strict=True)]
+
+    def _choose(self, name: str, *, is_gold: bool) -> str | None:
+        if not is_gold:
+            return TRAIN
+        return None if name in self.torn else TEST
 
     def describe(self) -> list[dict[str, object]]:
         """Return the rule for programs and people."""

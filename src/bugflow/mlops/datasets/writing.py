@@ -18,6 +18,7 @@ from bugflow.mlops.datasets.rows import COLUMNS, LABELS, PARTS, Account, Options
 
 ROW_GROUP = 20_000
 NOT_CHOSEN = "more than were asked for"
+TORN = "gold, while another report of the same bug teaches"
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,12 @@ class Written:
         classes: How often each label is in each part, by column.
         cuts: Where a split by time ends its parts.
         content_sha256: Of the rows as JSON lines, whatever the compression.
+        torn: How many belong to no part.
     """
 
     file: str
     rows: int
+    torn: int
     by_split: dict[str, int]
     classes: dict[str, dict[str, dict[str, int]]]
     cuts: list[dict[str, object]]
@@ -90,7 +93,7 @@ def write_divided(
         raise DatasetOptionError(f"No report has a {options.stratify}. Choose another label by --stratify.")
     divider = (choose_divider or _choose_divider(options))(selection.frames("source", "created_at", "number", *LABELS))
     written = _write(selection, divider, staging)
-    account.dropped.update({UNLABELLED: total - written.rows} if written.rows < total else {})
+    account.dropped.update(+Counter({TORN: written.torn, UNLABELLED: total - written.torn - written.rows}))
     spool.remove()
     return written
 
@@ -128,9 +131,11 @@ def _find_kept(counts: Mapping[str, Counter[str]], least: int, account: Account)
 def _write(selection: _Selection, divider: Divider, staging: Path) -> Written:
     digest, by_split = hashlib.sha256(), Counter[str]()
     classes: dict[str, dict[str, Counter[str]]] = {part: {name: Counter() for name in LABELS} for part in PARTS}
-    divided = Spool(staging / "divided")
+    divided, torn = Spool(staging / "divided"), 0
     for frame in selection.frames(*(name for name in COLUMNS if name != "split"), "number"):
-        whole = frame.with_columns(split=pl.Series(divider.divide(frame), dtype=pl.String)).select(COLUMNS)
+        marked = frame.with_columns(split=pl.Series(divider.divide(frame), dtype=pl.String))
+        whole = marked.filter(pl.col("split").is_not_null()).select(COLUMNS)
+        torn += len(frame) - len(whole)
         digest.update(whole.write_ndjson().encode())
         for part in whole.partition_by("split"):
             by_split[part["split"][0]] += len(part)
@@ -145,6 +150,7 @@ def _write(selection: _Selection, divider: Divider, staging: Path) -> Written:
     return Written(
         file=DATA,
         rows=divided.total,
+        torn=torn,
         by_split={part: by_split[part] for part in PARTS},
         classes={name: {part: _sort(classes[part][name]) for part in PARTS} for name in LABELS},
         cuts=divider.describe(),

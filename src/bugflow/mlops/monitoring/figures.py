@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from bugflow.ml.evaluation import share_interval
 from bugflow.mlops.predictions.tables import Prediction
 from bugflow.mlops.promotion.gate import WRONG_COSTS
-from bugflow.mlops.registry.versions import ModelType
+from bugflow.mlops.registry.versions import DUPLICATES, ModelType
 from bugflow.mlops.serving.opinions import OFF
 from bugflow.tracker.issues.tables import Issue
 from bugflow.tracker.projects.tables import Team
@@ -143,7 +143,7 @@ class Measured:
     """All that is known of the predictions of a scope; what is in use first, then each version in each part.
 
     Attributes:
-        by_label: Precision where sure, by the label that was said.
+        by_label: Precision where sure, by the label that was said; none of duplicates, each of which is its own label.
         by_team: Precision where sure, by the team that the issue has now.
     """
 
@@ -157,16 +157,20 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """So many predictions that are alike in everything that is counted."""
+    """So many predictions that are alike in everything that is counted.
+
+    Attributes:
+        label: None of duplicates, too, of which every label is another issue.
+    """
 
     version: str | None
     method: str
     part: str
     band: str
     shown: bool
-    label: str | None
     outcome: str | None
     count: int
+    label: str | None = None
 
 
 def measure(session: Session, scope: Scope) -> Measured:
@@ -177,7 +181,7 @@ def measure(session: Session, scope: Scope) -> Measured:
         scope=scope,
         overall=sum_up(in_use),
         versions=_by_version(cells),
-        by_label=_find_precision(in_use, lambda cell: cell.label or ""),
+        by_label={} if scope.model_type == DUPLICATES else _find_precision(in_use, lambda cell: cell.label or ""),
         by_team=_find_team_precision(session, scope),
         calibration=calibrate(session, scope),
     )
@@ -191,10 +195,10 @@ def count_cells(session: Session, scope: Scope) -> list[Cell]:
         Prediction.part,
         Prediction.band,
         Prediction.shown,
-        Prediction.label,
         Prediction.outcome,
     )
-    rows = session.execute(select(*kinds, func.count()).where(*scope.conditions()).group_by(*kinds))
+    labels = () if scope.model_type == DUPLICATES else (Prediction.label,)
+    rows = session.execute(select(*kinds, func.count(), *labels).where(*scope.conditions()).group_by(*kinds, *labels))
     return [Cell(*row) for row in rows]
 
 

@@ -100,10 +100,13 @@ def list_scopes(session: Session, model_type: ModelType) -> Sequence[str]:
 
 
 def read_judged_bound(storage: Storage, version: ModelVersion) -> float | None:
-    """Return the lower bound of the precision at which a version was judged; none where it was not, or never sure."""
+    """Return the lower bound of the precision at which a version was judged; none where it was not, or never sure.
+
+    Of a ranking of duplicates it is that of its flag.
+    """
     decision = find_decision(storage, version)
     figures = None if decision is None else decision.figures.get(CANDIDATE)
-    return None if figures is None or figures.precision_interval is None else figures.precision_interval[0]
+    return None if figures is None or figures.sure_interval is None else figures.sure_interval[0]
 
 
 def _find_moment(session: Session, version: ModelVersion, *, verbs: Sequence[str] = ()) -> datetime | None:

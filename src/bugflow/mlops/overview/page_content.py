@@ -35,6 +35,7 @@ class TaskView:
         least_labelled: With fewer it is not learned by itself.
         running: The training that is open.
         latest: The latest training whose model was judged.
+        obstacle: Why it cannot be learned on this machine now, in a sentence.
     """
 
     task: ModelType
@@ -46,6 +47,7 @@ class TaskView:
     least_labelled: int
     running: Training | None
     latest: Training | None
+    obstacle: str | None
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def read_task(session: Session, storage: Storage, tasks: Tasks, habits: Habits, 
         least_labelled=task.least_labelled,
         running=find_open(session, name),
         latest=latest,
+        obstacle=task.find_obstacle(),
     )
 
 

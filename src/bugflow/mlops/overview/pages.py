@@ -14,13 +14,13 @@ from bugflow.core.http.dependencies import DatabaseDep, SettingsDep, StorageDep
 from bugflow.core.http.routes import Router
 from bugflow.core.settings import Settings
 from bugflow.core.storage import Storage
-from bugflow.mlops.overview.dependencies import TasksDep
 from bugflow.mlops.overview.page_content import read_task_page, read_tasks, view_version
 from bugflow.mlops.promotion.decisions import find_decision_text
 from bugflow.mlops.promotion.service import roll_back, use_model
 from bugflow.mlops.registry.choosing import get_version
 from bugflow.mlops.registry.versions import ModelType
 from bugflow.mlops.tasks import Tasks
+from bugflow.mlops.training.dependencies import ReadinessDep, TasksDep
 from bugflow.mlops.training.jobs import ask_for_training
 from bugflow.mlops.training.queries import get_training
 from bugflow.mlops.training.service import PERSON
@@ -59,6 +59,7 @@ class Desk:
         storage: StorageDep,
         settings: SettingsDep,
         tasks: TasksDep,
+        readiness: ReadinessDep,
         renderer: RendererDep,
         actor: Annotated[Actor, Depends(require_manager)],
     ) -> None:
@@ -67,6 +68,7 @@ class Desk:
         self.storage: Storage = storage
         self.settings: Settings = settings
         self.tasks: Tasks = tasks
+        self.readiness = readiness
         self.renderer: Renderer = renderer
         self.actor = actor
 
@@ -88,7 +90,7 @@ def show_models(desk: DeskDep) -> Response:
     """Show what is in use and what is tried, of everything that is learned."""
     with desk.database.snapshot() as session:
         views = read_tasks(session, desk.storage, desk.tasks, desk.habits)
-        return desk.render("models/models.html", views=views, habits=desk.habits)
+        return desk.render("models/models.html", views=views, habits=desk.habits, readiness=desk.readiness)
 
 
 @router.get("/models/trainings/{training}")
@@ -126,6 +128,7 @@ def show_version(model_type: ModelType, version: VersionPath, desk: DeskDep) -> 
 def train(model_type: ModelType, desk: DeskDep, form: FormFields) -> Response:
     """Train a model in the background."""
     try:
+        desk.readiness.require(model_type)
         with desk.database.transaction() as session:
             training = ask_for_training(
                 session,
@@ -176,4 +179,4 @@ def _change(desk: Desk, model_type: ModelType, choose: Callable[[Session], None]
 def _show(desk: Desk, model_type: ModelType, *, error: BugFlowError | None = None) -> Response:
     with desk.database.snapshot() as session:
         page = read_task_page(session, desk.storage, desk.tasks, desk.habits, model_type)
-        return desk.render("models/model.html", error=error, page=page)
+        return desk.render("models/model.html", error=error, page=page, readiness=desk.readiness)

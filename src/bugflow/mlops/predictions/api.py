@@ -9,7 +9,7 @@ from bugflow.core.http.pagination import Page, decode_number_cursor, encode_curs
 from bugflow.core.http.routes import Router
 from bugflow.mlops.predictions.queries import LedgerFilter, Outcome, list_ledger
 from bugflow.mlops.predictions.schemas import LedgerEntryRead
-from bugflow.mlops.registry.versions import TriageType
+from bugflow.mlops.registry.versions import ModelType
 from bugflow.tracker.accounts.dependencies import ActorDep
 from bugflow.tracker.accounts.roles import Permission
 from bugflow.tracker.issues.queries import get_issue
@@ -22,7 +22,7 @@ def read_ledger(
     session: ReadSession,
     actor: ActorDep,
     issue: Annotated[str | None, Query(max_length=60, description="Number, key or UUID.")] = None,
-    field: TriageType | None = None,
+    field: ModelType | None = None,
     version: Annotated[str | None, Query(max_length=120, description="A model's version, by its whole name.")] = None,
     outcome: Annotated[Outcome | None, Query(description="`open` until a person has said what is right.")] = None,
     *,

@@ -1,4 +1,4 @@
-"""What goes into the predictions ledger."""
+"""What goes into the predictions ledger: what was said of fields, and which older issue was suggested first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,11 +6,16 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
-from bugflow.mlops.registry.versions import TriageType
+from bugflow.mlops.registry.versions import ModelType, TriageType
 from bugflow.mlops.serving.opinions import OFF, Band, Opinion
 
 Part = Literal["champion", "shadow", "ab"]
 """What a model was there for: in use, thinking along unseen, or answering instead of the one in use."""
+RANKING, WORDS, SEARCH, FULL_TEXT = "ranking", "words", "search", "full text"
+"""Who suggests duplicates, beside `starter`: a ranking learned here, BugFlow's own for reports without vectors, the
+search alone where no ranking could be asked, full text while issues are being loaded."""
+IN_PLACE_OF_RANKING = (WORDS, SEARCH, FULL_TEXT)
+"""Who suggests where the ranking in use cannot be asked, and so no other could be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +35,16 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What was said of one field.
+    """What was said of one field, or which issue was suggested first as the older one of the same bug.
 
     Attributes:
+        label: Of duplicates the issue's key as it was shown; none where nothing was suggested.
         latency_ms: How long the answer about all fields took.
         shown: Whether a person or a program got it as an answer.
     """
 
     subject: Subject
-    field: TriageType
+    field: ModelType
     label: str | None
     probability: float | None
     threshold: float | None

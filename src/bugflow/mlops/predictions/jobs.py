@@ -7,19 +7,19 @@ from bugflow.core.jobs.definition import job
 from bugflow.mlops.corrections.events import CorrectionRecorded
 from bugflow.mlops.predictions import service
 from bugflow.mlops.predictions.service import attach_draft
-from bugflow.mlops.predictions.settling import settle_issue
-from bugflow.mlops.registry.versions import TRIAGE_TYPES
+from bugflow.mlops.predictions.settling import Settle, settle_issue
+from bugflow.mlops.registry.versions import MODEL_TYPES, TRIAGE_TYPES
 from bugflow.tracker.issues.events import IssueChanged, IssueReported
 from bugflow.tracker.issues.queries import find_issue
 
 
 @job(on=IssueReported)
-def settle_reported(session: Session, event: IssueReported) -> None:
-    """Give a new issue what was said of its draft, and settle what its reporter has said themselves."""
+def settle_reported(session: Session, event: IssueReported, settle_predictions: Settle = settle_issue) -> None:
+    """Give a new issue what was said of its draft, and settle what people have said themselves."""
     issue = find_issue(session, event.issue_id)
     if issue is not None:
         attach_draft(session, issue)
-        settle_issue(session, issue.id)
+        settle_predictions(session, issue.id, MODEL_TYPES)
 
 
 @job(on=IssueChanged)

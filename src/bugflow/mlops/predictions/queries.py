@@ -1,5 +1,6 @@
 """Reading the predictions ledger."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,6 +8,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from bugflow.mlops.predictions.tables import Prediction
+from bugflow.mlops.registry.versions import DUPLICATES
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.issues.queries import visible_to
 from bugflow.tracker.issues.tables import Issue
@@ -15,6 +17,8 @@ from bugflow.tracker.projects.tables import Project
 
 Outcome = Literal["right", "wrong", "open"]
 """What became of a prediction; `open` until a person has said what is right."""
+NOT = "not "
+"""How the truth of duplicates begins where a person has only said which issue is no duplicate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +50,17 @@ class LedgerFilter:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """A row of the ledger with the keys of its project and its issue."""
+    """A row of the ledger with the keys of its project and its issue.
+
+    Attributes:
+        label: What was said; none where that is an issue that the viewer may not see, and so with the truth.
+    """
 
     prediction: Prediction
     project: str
     issue: str | None
+    label: str | None
+    truth: str | None
 
 
 def list_ledger(
@@ -66,8 +76,23 @@ def list_ledger(
     )
     if before_id is not None:
         statement = statement.where(Prediction.id < before_id)
-    rows = session.execute(statement.order_by(Prediction.id.desc()).limit(limit))
-    return [LedgerRow(prediction, project, issue) for prediction, project, issue in rows]
+    rows = session.execute(statement.order_by(Prediction.id.desc()).limit(limit)).all()
+    seen = _list_seen(session, viewer, [row[0] for row in rows])
+    return [
+        LedgerRow(row, project, issue, *(_hide_unseen(row, said, seen) for said in (row.label, row.truth)))
+        for row, project, issue in rows
+    ]
+
+
+def _list_seen(session: Session, viewer: Actor, rows: Sequence[Prediction]) -> set[str]:
+    """Return the keys of those issues that were suggested, or said to be right, that the viewer may see."""
+    said = {said for row in rows if row.field == DUPLICATES for said in (row.label, row.truth) if said is not None}
+    keys = {each.removeprefix(NOT) for each in said}
+    return set(session.scalars(select(Issue.key).where(Issue.key.in_(keys), visible_to(viewer)))) if keys else set()
+
+
+def _hide_unseen(row: Prediction, said: str | None, seen: set[str]) -> str | None:
+    return said if said is None or row.field != DUPLICATES or said.removeprefix(NOT) in seen else None
 
 
 def find_probability(session: Session, issue_id: int, field: str, label: str) -> float | None:

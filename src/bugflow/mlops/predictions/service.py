@@ -10,8 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from bugflow.mlops.predictions.entries import Entry, Part, digest_draft
-from bugflow.mlops.predictions.settling import settle_issue
+from bugflow.mlops.predictions.settling import Settle, settle_issue
 from bugflow.mlops.predictions.tables import DRAFTED, REPORTED, VERSION, Prediction
+from bugflow.mlops.registry.versions import DUPLICATES, MODEL_TYPES
 from bugflow.tracker.issues.tables import Issue
 
 DRAFT_AGE = timedelta(days=1)
@@ -19,10 +20,16 @@ DRAFT_AGE = timedelta(days=1)
 DRAFTS_KEPT = timedelta(days=30)
 
 
-def record_entries(session: Session, entries: Sequence[Entry]) -> None:
+def record_entries(session: Session, entries: Sequence[Entry], *, settle: Settle = settle_issue) -> None:
     """Write down what was said; said again it stays one row, which was shown once one of them was.
 
-    A draft may have been reported in the meantime: then it belongs to its issue.
+    A draft may have been reported in the meantime: then it belongs to its issue. And people may have merged an issue
+    before it is written down what was suggested to them.
+
+    Args:
+        session: A session that writes.
+        entries: What was said.
+        settle: Settles what is known already.
     """
     found = _find_reported(session, entries)
     known = [_attach(entry, found) for entry in entries]
@@ -33,8 +40,10 @@ def record_entries(session: Session, entries: Sequence[Entry]) -> None:
         session.execute(_build_insert(session, "issue_id", REPORTED), reported)
     if drafted:
         session.execute(_build_insert(session, "draft_key", DRAFTED), drafted)
-    for issue_id in sorted({issue_id for issue_id, _ in found.values()}):
-        settle_issue(session, issue_id)
+    drafted_once = {issue_id for issue_id, _ in found.values()}
+    suggested_for = {each.subject.issue_id for each in known if each.field == DUPLICATES}
+    for issue_id in sorted(each for each in suggested_for | drafted_once if each is not None):
+        settle(session, issue_id, MODEL_TYPES if issue_id in drafted_once else (DUPLICATES,))
 
 
 def _find_reported(session: Session, entries: Sequence[Entry]) -> dict[str, tuple[int, datetime]]:

@@ -1,6 +1,6 @@
-"""What became of predictions: what people said of the fields."""
+"""What became of predictions: what people said of the fields. Of duplicates the area above knows."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,9 @@ from bugflow.tracker.issues.queries import find_issue, view_issue
 from bugflow.tracker.issues.tables import Issue, IssueChange
 from bugflow.tracker.issues.vocabulary import priority_name
 
+Settle = Callable[[Session, int, Collection[str]], None]
+"""Brings the outcomes of an issue's predictions of some fields in line with what people say."""
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -27,12 +30,13 @@ class Word:
 
 
 def settle_issue(session: Session, issue_id: int, fields: Collection[str] = TRIAGE_TYPES) -> None:
-    """Bring the outcome of every prediction of an issue in line with the latest word of a person.
+    """Bring the outcome of every prediction of an issue's fields in line with the latest word of a person.
 
     It reads everything anew, so it may be called in any order and again.
     """
+    wanted = [field for field in TRIAGE_TYPES if field in fields]
     rows = session.scalars(
-        select(Prediction).where(Prediction.issue_id == issue_id, Prediction.field.in_(fields))
+        select(Prediction).where(Prediction.issue_id == issue_id, Prediction.field.in_(wanted))
     ).all()
     issue = find_issue(session, issue_id) if rows else None
     if issue is None:

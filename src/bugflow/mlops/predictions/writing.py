@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from bugflow.core.database import Database
 from bugflow.mlops.predictions.entries import Entry
 from bugflow.mlops.predictions.service import record_entries
+from bugflow.mlops.predictions.settling import Settle, settle_issue
 
 log = structlog.get_logger()
 
@@ -35,8 +36,17 @@ class PredictionLog:
     While the database does not answer, the newest `most_waiting` entries wait; older ones are dropped, and counted.
     """
 
-    def __init__(self, database: Database, *, seconds: float = 1.0, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        seconds: float = 1.0,
+        most_waiting: int = MOST_WAITING,
+        settle: Settle = settle_issue,
+    ) -> None:
+        """Take where it is written, and what settles of it what people have said already."""
         self._database = database
+        self._settle = settle
         self._seconds = seconds
         self._waiting: deque[Entry] = deque(maxlen=most_waiting)
         self._lock = threading.Lock()
@@ -111,7 +121,7 @@ class PredictionLog:
     def _write_batch(self, batch: Sequence[Entry]) -> bool:
         try:
             with self._database.transaction() as session:
-                record_entries(session, batch)
+                record_entries(session, batch, settle=self._settle)
         except AWAY as error:
             self._put_back(batch)
             self._tell_away(error)

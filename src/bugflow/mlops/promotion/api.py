@@ -4,21 +4,24 @@ from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, BinaryIO, cast
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, File, Form, Path, Query, UploadFile, status
 from fastapi.responses import StreamingResponse
 
 from bugflow.core.clock import utc_now
-from bugflow.core.http.dependencies import ReadSession, SettingsDep, StorageDep, WriteSession
+from bugflow.core.http.dependencies import DatabaseDep, ReadSession, SettingsDep, StorageDep, WriteSession
 from bugflow.core.http.openapi import describe_files
 from bugflow.core.http.routes import Router
 from bugflow.core.storage.contract import CHUNK_BYTES
 from bugflow.mlops.promotion.comparing import compare_versions
 from bugflow.mlops.promotion.decisions import find_decision, find_decision_text
+from bugflow.mlops.promotion.importing import import_version
 from bugflow.mlops.promotion.schemas import (
     ChangeRead,
     ComparisonRead,
+    ImportedRead,
     ModelPromote,
     ModelRollback,
+    Number,
     StandingRead,
     VersionDetail,
     VersionRead,
@@ -65,6 +68,30 @@ def read_models(
     """Read which version of each model is in use, since when, by whom, or is tried (project managers)."""
     where = choose_scope(session, actor, scope)
     return [StandingRead.of(find_standing(session, storage, each, where)) for each in MODEL_TYPES]
+
+
+@router.post("/import", status_code=status.HTTP_201_CREATED)
+def import_pack(  # noqa: PLR0917 -- What the request brings along.
+    file: Annotated[UploadFile, File(description="What an export of a version gave.")],
+    database: DatabaseDep,
+    storage: StorageDep,
+    settings: SettingsDep,
+    actor: ManagerDep,
+    version: Annotated[Number | None, Form(description="Its number here, where its own is taken.")] = None,
+    scope: ScopeQuery = None,
+) -> ImportedRead:
+    """Take in a version that another installation exported (project managers); what is in use stays in use."""
+    found = import_version(
+        database,
+        storage,
+        file.file,
+        actor=actor,
+        now=utc_now(),
+        work_folder=settings.models_folder / "fetched",
+        project=scope,
+        number=version,
+    )
+    return ImportedRead.of(found)
 
 
 @router.get("/{model_type}")

@@ -22,7 +22,11 @@ class DecidedCheck(BaseModel):
 
 
 class DecidedFigures(BaseModel):
-    """How good answers were, as `gate.Figures` describes them."""
+    """How good answers were, as `gate.Figures` describes them, or a ranking of duplicates, as `RankingFigures` does.
+
+    Attributes:
+        flag_precision: Of a ranking, how often it was right where it flagged, with its interval.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,8 +35,15 @@ class DecidedFigures(BaseModel):
     coverage: float | None = None
     precision: float | None = None
     precision_interval: Interval | None = None
+    flag_precision: float | None = None
+    flag_precision_interval: Interval | None = None
     worth: float | None = None
     recalls: Mapping[str, float] = Field(default_factory=dict)
+
+    @property
+    def sure_interval(self) -> Interval | None:
+        """The interval of how often it was right where it was sure, or where it flagged; none where it never was."""
+        return self.precision_interval or self.flag_precision_interval
 
 
 class Decision(BaseModel):

@@ -11,11 +11,12 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
 from bugflow.ml.evaluation import compare_paired_means
+from bugflow.mlops.predictions.entries import IN_PLACE_OF_RANKING
 from bugflow.mlops.predictions.tables import Prediction
 from bugflow.mlops.promotion.gate import WRONG_COSTS
 from bugflow.mlops.promotion.policy import Policy
 from bugflow.mlops.promotion.tables import ModelTrial
-from bugflow.mlops.registry.versions import GLOBAL
+from bugflow.mlops.registry.versions import DUPLICATES, GLOBAL
 from bugflow.tracker.projects.tables import Project
 
 CHANCE = 0.05
@@ -43,13 +44,14 @@ def review_trial(session: Session, trial: ModelTrial, policy: Policy, *, now: da
 def _review_shadow(session: Session, trial: ModelTrial, policy: Policy, *, now: datetime) -> Review:
     """Compare what both said of the same issues: a version is dropped where its sure answers were worth less."""
     own, other = _count_thoughts(session, trial, "shadow"), _count_thoughts(session, trial, "champion")
+    what = "issues" if trial.model_type == DUPLICATES else "new issues"  # Of older ones duplicates are suggested, too.
     worths = _read_worths(session, trial)
     figures: dict[str, Any] = {"issues": own, "issues_of_model_in_use": other, "settled": len(worths)}
     is_over = own >= policy.shadow_issues or now - trial.started_at >= policy.shadow_time
     if own == 0 and other >= policy.shadow_issues:
-        says = f"It has answered for none of {other:,} new issues: it cannot be asked."
+        says = f"It has answered for none of {other:,} {what}: it cannot be asked."
         return Review("drop", says, figures)
-    said = f"In the shadow it thought about {own:,} new issues"
+    said = f"In the shadow it thought about {own:,} {what}"
     if len(worths):
         mean, rival = (float(each) for each in worths.mean(axis=0))
         chance = compare_paired_means(worths[:, 0], worths[:, 1])
@@ -102,12 +104,12 @@ def _read_worths(session: Session, trial: ModelTrial) -> np.ndarray[tuple[int, i
     own, other = aliased(Prediction), aliased(Prediction)
     statement = (
         select(own.band, own.outcome, other.band, other.outcome)
-        .join(other, (other.issue_id == own.issue_id) & (other.field == own.field) & (other.part == "champion"))
+        .join(other, (other.issue_id == own.issue_id) & (other.field == own.field))
         .where(
             *_of_side(trial, "shadow", own),
+            *_of_side(trial, "champion", other),
             own.outcome.is_not(None),
             other.outcome.is_not(None),
-            other.created_at >= trial.started_at,
         )
         .order_by(own.id.desc())
         .limit(MOST_PAIRS)
@@ -139,11 +141,16 @@ def _count_settled(session: Session, trial: ModelTrial, part: str) -> tuple[int,
 
 
 def _of_side(trial: ModelTrial, part: str, row: type[Prediction] = Prediction) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions of what one side has said since the stage began."""
+    """Yield the conditions of what one side has said since the stage began.
+
+    Where the ranking of duplicates in use could not be asked, the other could not either: that is no side's.
+    """
     yield row.field == trial.model_type
     yield row.part == part
     yield row.created_at >= trial.started_at
     if part != "champion":
         yield row.model_version == trial.version
+    elif trial.model_type == DUPLICATES:
+        yield row.method.not_in(IN_PLACE_OF_RANKING)
     if trial.scope != GLOBAL:
         yield row.project_id == select(Project.id).where(Project.uuid == UUID(trial.scope)).scalar_subquery()

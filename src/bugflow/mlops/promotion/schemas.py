@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bugflow.mlops.promotion.comparing import CheckPair, Comparison, FigurePair
 from bugflow.mlops.promotion.decisions import Decision, Interval
+from bugflow.mlops.promotion.importing import ImportedVersion
 from bugflow.mlops.promotion.service import LONGEST_REASON
 from bugflow.mlops.promotion.standing import Standing
 from bugflow.mlops.promotion.tables import ModelChange
@@ -72,6 +73,25 @@ class VersionRead(VersionName):
             used=version == standing.version,
             challenger=version == standing.challenger,
             metrics=manifest.metrics,
+        )
+
+
+class ImportedRead(VersionName):
+    """A version that was brought from elsewhere; it is used only once it is promoted."""
+
+    model_type: ModelType
+    is_new: bool = Field(description="False where this very version was there already.")
+
+    @classmethod
+    def of(cls, imported: ImportedVersion) -> Self:
+        """Return what is told of it."""
+        version = imported.version
+        return cls(
+            version=version.version,
+            moment=version.moment,
+            name=version.name,
+            model_type=version.model_type,
+            is_new=imported.is_new,
         )
 
 

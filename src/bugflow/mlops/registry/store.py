@@ -70,13 +70,28 @@ def publish_model(  # noqa: PLR0913 -- What is known of a model.
         data_hash=data_hash,
         card=card,
     )
-    content = manifest.model_dump_json(indent=1).encode()
-    if not _is_published(storage, named, content):
-        stored = [_store_file(storage, folder, file, named) for file in manifest.files]
-        if not all(stored):
-            _require_no_other(storage, named, manifest)
-        _put_once(storage, f"{named.prefix}/{MANIFEST}", content, named)
+    publish_files(storage, folder, manifest)
     return named
+
+
+def publish_files(storage: Storage, folder: Path, manifest: Manifest) -> bool:
+    """Store a folder's files as the version that a manifest describes; return whether it was not there yet.
+
+    Raises:
+        ModelNameError: The type, the scope or the version is not possible.
+        ModelFilesError: A file is not what the manifest says, or its name cannot be stored.
+        ModelExistsError: Something else was published as this version.
+        StorageUnavailableError: The storage is full or does not answer.
+    """
+    named = name_version(manifest.model_type, manifest.scope, manifest.version, manifest.moment)
+    content = manifest.model_dump_json(indent=1).encode()
+    if _is_published(storage, named, content):
+        return False
+    stored = [_store_file(storage, folder, file, named) for file in manifest.files]
+    if not all(stored):
+        _require_no_other(storage, named, manifest)
+    _put_once(storage, f"{named.prefix}/{MANIFEST}", content, named)
+    return True
 
 
 def _list_files(folder: Path, named: ModelVersion) -> list[str]:

@@ -18,6 +18,8 @@ from bugflow.mlops.registry.errors import ModelNameError
 TriageType = Literal["severity", "team", "component", "priority"]
 """What finds a field of a report."""
 ModelType = Literal["severity", "team", "component", "priority", "duplicates"]
+DUPLICATES: Literal["duplicates"] = "duplicates"
+"""What finds older issues that may be the same bug."""
 TRIAGE_TYPES: tuple[TriageType, ...] = get_args(TriageType)
 MODEL_TYPES: tuple[ModelType, ...] = get_args(ModelType)
 GLOBAL = "global"

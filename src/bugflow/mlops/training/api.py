@@ -10,6 +10,7 @@ from bugflow.core.http.dependencies import ReadSession, WriteSession
 from bugflow.core.http.pagination import Page, decode_number_cursor, encode_cursor
 from bugflow.core.http.routes import Router
 from bugflow.mlops.registry.versions import ModelType
+from bugflow.mlops.training.dependencies import ReadinessDep
 from bugflow.mlops.training.jobs import ask_for_training
 from bugflow.mlops.training.queries import get_training, list_trainings
 from bugflow.mlops.training.schemas import TrainingAsk, TrainingLog, TrainingRead
@@ -24,8 +25,10 @@ BY_API = "It was asked for over the API."
 
 
 @router.post("", response_model=TrainingRead, status_code=status.HTTP_202_ACCEPTED)
-def start_training(body: TrainingAsk, session: WriteSession, actor: ActorDep) -> Training:
+def start_training(body: TrainingAsk, session: WriteSession, actor: ActorDep, readiness: ReadinessDep) -> Training:
     """Train a model in the background (project managers); one at a time of each task."""
+    actor.require(Permission.MANAGE_MODELS)
+    readiness.require(body.task)
     scope, query = choose_issues(session, actor, body.project, body.query)
     return ask_for_training(
         session,

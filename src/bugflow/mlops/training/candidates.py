@@ -21,6 +21,7 @@ from bugflow.ml.triage.examples import Target, read_examples
 from bugflow.ml.triage.model import TriageModel
 from bugflow.mlops.datasets.folder import DATA, MANIFEST
 from bugflow.mlops.datasets.gold import GoldDivider, find_or_freeze_gold
+from bugflow.mlops.datasets.groups import list_torn
 from bugflow.mlops.datasets.preparing import prepare_dataset
 from bugflow.mlops.datasets.publishing import publish_dataset
 from bugflow.mlops.datasets.rows import Options
@@ -155,6 +156,8 @@ def require_target(name: str) -> Target:
 def choose_gold(order: Order, database: Database, frames: Iterable[pl.DataFrame]) -> GoldDivider:
     """Return what divides issues by the gold set of what is ordered, which is frozen where there is none.
 
+    Of a bug of which any report is not gold, no gold report tests.
+
     Args:
         order: What is to be trained.
         database: Where gold sets are kept.
@@ -163,7 +166,9 @@ def choose_gold(order: Order, database: Database, frames: Iterable[pl.DataFrame]
     labelled = (frame.filter(pl.col(order.target).is_not_null())["created_at"].to_list() for frame in frames)
     moments = list(chain.from_iterable(labelled))
     with database.transaction() as session:
-        return GoldDivider(find_or_freeze_gold(session, order.target, order.scope, moments, now=order.now))
+        rule = find_or_freeze_gold(session, order.target, order.scope, moments, now=order.now)
+    with database.snapshot() as session:
+        return GoldDivider(rule, list_torn(session, rule, as_of=order.now))
 
 
 def read_gold(data: Path, target: Target) -> GoldItems:

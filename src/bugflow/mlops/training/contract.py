@@ -106,6 +106,12 @@ class LearningTask(Protocol):
     def least_labelled(self) -> int:
         """With fewer examples it is not trained by itself."""
 
+    def find_obstacle(self) -> str | None:
+        """Return in a sentence why it cannot be learned on this machine now; none where nothing speaks against it.
+
+        It is asked often, also by pages, and so looks no further than can be seen at once.
+        """
+
     def prepare(self, order: Order, around: Surroundings, folder: Path, *, tell: Tell) -> Prepared:
         """Write what teaches into a folder, and keep it in the storage; what is there already is taken as it is.
 

@@ -12,6 +12,10 @@ class TrainingOpenError(ConflictError):
         super().__init__(f"The {task} is being learned already (training {uuid}). Wait until that is done.")
 
 
+class TaskNotReadyError(ConflictError):
+    """Something that learning needs is not there; the sentence is the task's own."""
+
+
 class TrainingNotFoundError(NotFoundError):
     """There is no such training."""
 

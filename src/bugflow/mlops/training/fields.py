@@ -43,6 +43,10 @@ class FieldTask:
         """With fewer issues that have the field it is not trained by itself."""
         return LEAST_LABELLED
 
+    def find_obstacle(self) -> str | None:
+        """Nothing: without an encoder a field is learned from words."""
+        return None
+
     def prepare(self, order: "Order", around: "Surroundings", folder: Path, *, tell: "Tell") -> "Prepared":
         """Write the issues that teach into a folder; see `LearningTask.prepare`."""
         from bugflow.mlops.training.candidates import prepare_field  # noqa: PLC0415 -- A second and 100 MB.

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -30,6 +31,8 @@ from bugflow.tracker.audit.service import record_audit
 if TYPE_CHECKING:
     from bugflow.mlops.training.contract import LearningTask
     from bugflow.mlops.training.running import TrainingMeans
+
+log = structlog.get_logger()
 
 ALARMING = {"drift", "coverage", "precision", "worse"}
 """Alarms that newer examples may silence."""
@@ -154,8 +157,13 @@ def _order_due(
 ) -> None:
     for scope in list_scopes(session, task.name):
         trigger = find_trigger(session, task, scope, habits, now=now, alarms=alarms, is_weekly=is_weekly)
-        if trigger is not None:
+        if trigger is None:
+            continue
+        obstacle = task.find_obstacle()
+        if obstacle is None:
             _order(session, task.name, scope, trigger, now=now)
+        else:
+            log.info("training_not_ordered", task=task.name, scope=scope, trigger=trigger.kind, reason=obstacle)
 
 
 def _order(session: Session, task: ModelType, scope: str, trigger: Trigger, *, now: datetime) -> None:

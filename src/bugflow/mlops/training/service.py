@@ -1,7 +1,7 @@
 """Ordering trainings, and noting how far each is and what came of it."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,10 +10,14 @@ from sqlalchemy.orm import Session
 from bugflow.core.jobs.events import announce
 from bugflow.core.jobs.tables import JobRun
 from bugflow.mlops.registry.versions import GLOBAL
+from bugflow.mlops.training.errors import TaskNotReadyError
 from bugflow.mlops.training.events import TrainingEnded
 from bugflow.mlops.training.tables import Training
 from bugflow.tracker.accounts.actor import Actor
 from bugflow.tracker.projects.queries import get_project
+
+if TYPE_CHECKING:
+    from bugflow.mlops.training.contract import LearningTask
 
 PERSON, PIPELINE = "person", "pipeline"
 LONGEST, LONGEST_LOG = 500, 100_000
@@ -30,6 +34,17 @@ def choose_issues(session: Session, viewer: Actor, project: str | None, query: s
         return GLOBAL, query
     found = get_project(session, viewer, project)
     return str(found.uuid), f"project:{found.key} ({query})" if query.strip() else f"project:{found.key}"
+
+
+def require_ready(task: "LearningTask") -> None:
+    """Refuse a task that cannot be learned on this machine now.
+
+    Raises:
+        TaskNotReadyError: Something is missing.
+    """
+    obstacle = task.find_obstacle()
+    if obstacle is not None:
+        raise TaskNotReadyError(obstacle)
 
 
 def begin(session: Session, training: Training, *, now: datetime) -> None:
