@@ -17,6 +17,7 @@ def upgrade(*, as_json: AsJson = False) -> None:
     database = open_database(load_settings().resolved_database_url)
     before = find_schema_version(database)
     upgrade_schema(database)
+    database.dispose()
     if as_json:
         print_json({"schema": head_version(), "before": before})
         return
@@ -26,7 +27,9 @@ def upgrade(*, as_json: AsJson = False) -> None:
 @app.command()
 def status(*, as_json: AsJson = False) -> None:
     """Tell which schema the database has, and which this version needs."""
-    found = find_schema_version(open_database(load_settings().resolved_database_url))
+    database = open_database(load_settings().resolved_database_url)
+    found = find_schema_version(database)
+    database.dispose()
     if as_json:
         print_json({"schema": found, "needed": head_version(), "current": found == head_version()})
         return

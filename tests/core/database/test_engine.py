@@ -131,3 +131,14 @@ def test_a_reason_is_the_first_line_of_what_the_driver_said_without_the_statemen
     assert "SELECT" not in reason
     assert "\n" not in reason
     assert read_reason(TimeoutError()) == "TimeoutError"
+
+
+def test_a_connection_that_is_used_while_all_are_closed_is_closed_when_it_comes_back(database: Database) -> None:
+    for _ in range(2):  # It may be used again, and closed again.
+        with database.snapshot() as session:
+            used = session.connection().connection.dbapi_connection
+            assert used is not None
+            database.dispose()
+            assert session.scalar(text("SELECT 1")) == 1
+        with pytest.raises(Exception, match="closed"):
+            used.cursor().execute("SELECT 1")

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from bugflow.core.errors import InvalidError, UnavailableError
 
@@ -92,10 +93,16 @@ class Database:
                 connection.close()
 
     def dispose(self) -> None:
-        """Close every connection of this process."""
-        self.engine.dispose()
-        if self.instant_readers is not None:
-            self.instant_readers.kw["bind"].dispose()
+        """Close every connection of this process; one that a thread is using, as soon as that gives it back."""
+        engines = [self.engine] if self.instant_readers is None else [self.engine, self.instant_readers.kw["bind"]]
+        for engine in engines:
+            if not event.contains(engine, "checkin", _close_returned):
+                event.listen(engine, "checkin", _close_returned)
+            engine.dispose()
+
+
+def _close_returned(_: object, record: ConnectionPoolEntry) -> None:
+    record.invalidate()
 
 
 def parse_database_url(address: str) -> URL:
